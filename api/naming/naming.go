@@ -1,0 +1,42 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package naming holds the names that more than one component must agree on: what the operator creates, what the
+// ingress gateway dials and what the chat server verifies. Names are functions of the tenant's name alone, so no
+// component has to trust a field that another one wrote.
+package naming
+
+// Longest tenant name the API accepts, in bytes. Namespace adds a prefix and the result must stay a DNS label (63).
+const MaxTenantName = 40
+
+const namespacePrefix = "chat-"
+
+// Names of the fixed objects inside a tenant's namespace.
+const (
+	// ChatServer names the chat server's Deployment, Service, ServiceAccount and PodDisruptionBudget.
+	ChatServer = "chatserver"
+	// Postgres names the database's StatefulSet, Service and ServiceAccount.
+	Postgres = "postgres"
+)
+
+// Ports of a tenant's pods, TCP.
+const (
+	// ChatServerPort serves visitors and agents over TLS, behind PROXY protocol version 2.
+	ChatServerPort = 8443
+	// ChatServerHealthPort serves /livez, /readyz and /metrics over TLS.
+	ChatServerHealthPort = 9443
+	// PostgresPort serves PostgreSQL over mutual TLS.
+	PostgresPort = 5432
+)
+
+// PostgreSQL identities. The role equals the common name of the client certificate.
+const (
+	DatabaseName = "chat"
+	DatabaseRole = "chatserver"
+)
+
+// Namespace is the namespace that holds everything of one tenant.
+func Namespace(tenant string) string { return namespacePrefix + tenant }
+
+// ServiceHost is the name under which a Service of a tenant is dialled and verified: <service>.<namespace>.svc.
+func ServiceHost(tenant, service string) string { return service + "." + Namespace(tenant) + ".svc" }

@@ -1,0 +1,181 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package serverconfig is the configuration file of the chat server: written by the operator into a ConfigMap, read by
+// the chat server at start. It holds no secret: keys and certificates are files that it names.
+package serverconfig
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Identity of this file format.
+const (
+	APIVersion = "config.chattenant.io/v1alpha1"
+	Kind       = "ChatServerConfiguration"
+)
+
+// ChatServerConfiguration configures one tenant's chat server.
+type ChatServerConfiguration struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+
+	Tenant   Tenant   `json:"tenant"`
+	Endpoint Endpoint `json:"endpoint"`
+	Listen   Listen   `json:"listen"`
+	TLS      KeyPair  `json:"tls"`
+	Database Database `json:"database"`
+	Sealing  Sealing  `json:"sealing"`
+	// DrainSeconds bounds a graceful stop: how long open sockets get to leave.
+	DrainSeconds int32 `json:"drainSeconds"`
+}
+
+// Tenant says whose server this is. Name is part of the associated data of everything sealed and must never change.
+type Tenant struct {
+	Name        string `json:"name"`
+	DisplayName string `json:"displayName"`
+	PolicyURL   string `json:"policyURL"`
+	Region      Region `json:"region"`
+}
+
+// Region is what visitors are told about the place of their data.
+type Region struct {
+	Name         string `json:"name"`
+	DisplayName  string `json:"displayName"`
+	Jurisdiction string `json:"jurisdiction"`
+}
+
+// Endpoint is the public name and the sites that may frame the widget.
+type Endpoint struct {
+	Host           string   `json:"host"`
+	AllowedOrigins []string `json:"allowedOrigins"`
+}
+
+// Listen holds listening addresses, host:port.
+type Listen struct {
+	// Public serves visitors and agents. Every connection must begin with a PROXY protocol version 2 header.
+	Public string `json:"public"`
+	// Health serves probes and metrics.
+	Health string `json:"health"`
+}
+
+// KeyPair names PEM files; both are reread when they change.
+type KeyPair struct {
+	CertFile string `json:"certFile"`
+	KeyFile  string `json:"keyFile"`
+}
+
+// Database is reached over mutual TLS; no password exists.
+type Database struct {
+	// Host is both dialled and verified (verify-full).
+	Host string  `json:"host"`
+	Port int32   `json:"port"`
+	Name string  `json:"name"`
+	User string  `json:"user"`
+	TLS  KeyPair `json:"tls"`
+	// CAFile holds the only root that may have signed the server's certificate.
+	CAFile string `json:"caFile"`
+	// MaxConnections bounds the pool.
+	MaxConnections int32 `json:"maxConnections"`
+}
+
+// Sealing says where the key-encryption key is. Exactly one provider is set.
+type Sealing struct {
+	// SecretKey reads the key-encryption key from a file: 32 random bytes.
+	SecretKey *SecretKey `json:"secretKey,omitempty"`
+}
+
+// SecretKey is a key-encryption key mounted from a Secret.
+type SecretKey struct {
+	File string `json:"file"`
+	// Generation counts rotations; it becomes part of the wrapped keyset's record.
+	Generation int64 `json:"generation"`
+}
+
+// Parse reads a configuration strictly: unknown and repeated fields are errors, as is any missing one.
+func Parse(data []byte) (*ChatServerConfiguration, error) {
+	var c ChatServerConfiguration
+	if err := yaml.UnmarshalStrict(data, &c); err != nil {
+		return nil, fmt.Errorf("parse configuration: %w", err)
+	}
+	if err := c.Validate(); err != nil {
+		return nil, fmt.Errorf("validate configuration: %w", err)
+	}
+	return &c, nil
+}
+
+// DrainTimeout is DrainSeconds as a duration.
+func (c *ChatServerConfiguration) DrainTimeout() time.Duration {
+	return time.Duration(c.DrainSeconds) * time.Second
+}
+
+// Validate reports every missing or malformed field at once.
+func (c *ChatServerConfiguration) Validate() error {
+	var errs []error
+	if c.APIVersion != APIVersion || c.Kind != Kind {
+		errs = append(errs, fmt.Errorf("apiVersion, kind: want %s %s, got %s %s", APIVersion, Kind, c.APIVersion, c.Kind))
+	}
+	for _, f := range c.required() {
+		if f.value == "" {
+			errs = append(errs, fmt.Errorf("%s: required", f.path))
+		}
+	}
+	errs = append(errs, c.validateOrigins()...)
+	return errors.Join(append(errs, c.validateNumbers()...)...)
+}
+
+type field struct{ path, value string }
+
+func (c *ChatServerConfiguration) required() []field {
+	fields := []field{
+		{"tenant.name", c.Tenant.Name},
+		{"tenant.displayName", c.Tenant.DisplayName},
+		{"tenant.policyURL", c.Tenant.PolicyURL},
+		{"tenant.region.name", c.Tenant.Region.Name},
+		{"endpoint.host", c.Endpoint.Host},
+		{"listen.public", c.Listen.Public},
+		{"listen.health", c.Listen.Health},
+		{"tls.certFile", c.TLS.CertFile},
+		{"tls.keyFile", c.TLS.KeyFile},
+		{"database.host", c.Database.Host},
+		{"database.name", c.Database.Name},
+		{"database.user", c.Database.User},
+		{"database.tls.certFile", c.Database.TLS.CertFile},
+		{"database.tls.keyFile", c.Database.TLS.KeyFile},
+		{"database.caFile", c.Database.CAFile},
+	}
+	if c.Sealing.SecretKey == nil {
+		return append(fields, field{path: "sealing.secretKey"})
+	}
+	return append(fields, field{"sealing.secretKey.file", c.Sealing.SecretKey.File})
+}
+
+func (c *ChatServerConfiguration) validateOrigins() []error {
+	var errs []error
+	for i, o := range c.Endpoint.AllowedOrigins {
+		u, err := url.Parse(o)
+		if err != nil || u.Scheme != "https" || u.Host == "" || o != "https://"+u.Host {
+			errs = append(errs, fmt.Errorf("endpoint.allowedOrigins[%d]: want https://host[:port], got %q", i, o))
+		}
+	}
+	return errs
+}
+
+func (c *ChatServerConfiguration) validateNumbers() []error {
+	var errs []error
+	if c.Database.Port < 1 || c.Database.Port > 65535 {
+		errs = append(errs, fmt.Errorf("database.port: want 1 to 65535, got %d", c.Database.Port))
+	}
+	if c.Database.MaxConnections < 1 {
+		errs = append(errs, errors.New("database.maxConnections: want at least 1"))
+	}
+	if c.DrainSeconds < 1 {
+		errs = append(errs, errors.New("drainSeconds: want at least 1"))
+	}
+	return errs
+}
