@@ -1,0 +1,271 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import "k8s.io/apimachinery/pkg/api/resource"
+
+// Jurisdiction is an ISO 3166-1 alpha-2 country code, or one of the sets EU and EEA that contain their members.
+// +kubebuilder:validation:MinLength=2
+// +kubebuilder:validation:MaxLength=3
+// +kubebuilder:validation:Pattern=`^([A-Z]{2}|EEA)$`
+type Jurisdiction string
+
+// Residency bounds the places a tenant's data may be in.
+type Residency struct {
+	// jurisdictions is the list of countries, or sets of countries, that data may be in. The tenant's region must lie in
+	// one of them, or nothing is created.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=50
+	Jurisdictions []Jurisdiction `json:"jurisdictions,omitempty"`
+}
+
+// Endpoint is a tenant's own name on the network.
+type Endpoint struct {
+	// host is the DNS name of this tenant's endpoint, unique among all tenants, lower case without trailing dot. The older
+	// tenant keeps a name that two claim.
+	// +required
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z]([-a-z0-9]{0,61}[a-z0-9])?$`
+	Host string `json:"host,omitempty"`
+
+	// allowedOrigins are the sites that may show this tenant's widget, each https://host or https://host:port.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=20
+	AllowedOrigins []Origin `json:"allowedOrigins,omitempty"`
+}
+
+// Origin is a web origin, https://host or https://host:port, in lower case.
+// +kubebuilder:validation:MinLength=9
+// +kubebuilder:validation:MaxLength=267
+// +kubebuilder:validation:Pattern=`^https://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?$`
+type Origin string
+
+// VisitorAddress says what happens to a visitor's network address.
+// +kubebuilder:validation:Enum=Drop;Truncate;Keep
+type VisitorAddress string
+
+// What happens to a visitor's network address.
+const (
+	// VisitorAddressDrop never stores it.
+	VisitorAddressDrop VisitorAddress = "Drop"
+	// VisitorAddressTruncate stores the network part.
+	VisitorAddressTruncate VisitorAddress = "Truncate"
+	// VisitorAddressKeep stores it where the visitor consented.
+	VisitorAddressKeep VisitorAddress = "Keep"
+)
+
+// Privacy holds what visitors are promised.
+// +kubebuilder:validation:XValidation:rule="!has(self.visitorAddress) || self.visitorAddress == 'Drop'",message="this release never stores visitors' addresses: leave visitorAddress out or set it to Drop"
+// +kubebuilder:validation:XValidation:rule="!has(self.retention)",message="this release deletes nothing by age, so it cannot honour privacy.retention: leave the field out"
+type Privacy struct {
+	// policyURL is the customer's privacy policy, shown to visitors before their first word.
+	// +required
+	// +kubebuilder:validation:MinLength=9
+	// +kubebuilder:validation:MaxLength=500
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getScheme() == 'https' && url(self).getHostname() != ''",message="policyURL must be an https:// address"
+	PolicyURL string `json:"policyURL,omitempty"`
+
+	// visitorAddress says what happens to a visitor's network address. It defaults to Drop.
+	// +optional
+	VisitorAddress VisitorAddress `json:"visitorAddress,omitempty"`
+
+	// retention says after how many days data is deleted.
+	// +optional
+	Retention *Retention `json:"retention,omitempty"`
+}
+
+// Retention says after how many days data is deleted, per class of data.
+// +kubebuilder:validation:MinProperties=1
+type Retention struct {
+	// transcriptDays is how long conversations are kept after their last message.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=3650
+	TranscriptDays int32 `json:"transcriptDays,omitempty"`
+
+	// contactDays is how long contact data is kept after the visitor's last message.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=3650
+	ContactDays int32 `json:"contactDays,omitempty"`
+
+	// attachmentDays is how long files are kept.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=3650
+	AttachmentDays int32 `json:"attachmentDays,omitempty"`
+
+	// auditDays is how long the audit log is kept.
+	// +optional
+	// +kubebuilder:validation:Minimum=30
+	// +kubebuilder:validation:Maximum=3650
+	AuditDays int32 `json:"auditDays,omitempty"`
+}
+
+// EncryptionProvider says where a key-encryption key lives.
+// +kubebuilder:validation:Enum=Secret;VaultTransit;KMS
+type EncryptionProvider string
+
+// Where a key-encryption key lives.
+const (
+	// EncryptionSecret is a Secret in the tenant's namespace, created once and never read back by the operator.
+	EncryptionSecret EncryptionProvider = "Secret"
+	// EncryptionVaultTransit is a transit key of Vault or OpenBao.
+	EncryptionVaultTransit EncryptionProvider = "VaultTransit"
+	// EncryptionKMS is a cloud key management service.
+	EncryptionKMS EncryptionProvider = "KMS"
+)
+
+// Encryption says where a tenant's key-encryption key lives. It is a union: the provider's own field and no other is set.
+// +union
+// +kubebuilder:validation:XValidation:rule="(self.provider == 'VaultTransit') == has(self.vaultTransit)",message="vaultTransit is required for provider VaultTransit and only allowed there"
+// +kubebuilder:validation:XValidation:rule="(self.provider == 'KMS') == has(self.kms)",message="kms is required for provider KMS and only allowed there"
+type Encryption struct {
+	// provider selects where the key lives.
+	// +required
+	// +unionDiscriminator
+	Provider EncryptionProvider `json:"provider,omitempty"`
+
+	// vaultTransit is a transit key of Vault or OpenBao.
+	// +optional
+	VaultTransit *VaultTransit `json:"vaultTransit,omitempty"`
+
+	// kms is a key of a cloud key management service.
+	// +optional
+	KMS *KMSKey `json:"kms,omitempty"`
+}
+
+// VaultTransit is a transit key of Vault or OpenBao, used with the tenant's own identity.
+type VaultTransit struct {
+	// address is the server's https:// address; a declared, effective sub-processor must cover its host.
+	// +required
+	// +kubebuilder:validation:MinLength=9
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^https://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?$`
+	Address string `json:"address,omitempty"`
+
+	// mountPath is the path of the transit engine.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:Pattern=`^[a-zA-Z0-9]([-_/a-zA-Z0-9]*[a-zA-Z0-9])?$`
+	MountPath string `json:"mountPath,omitempty"`
+
+	// key is the name of the transit key.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:Pattern=`^[a-zA-Z0-9][-_.a-zA-Z0-9]*$`
+	Key string `json:"key,omitempty"`
+}
+
+// KMSKey names a key by its Tink key URI.
+type KMSKey struct {
+	// uri is the key's Tink URI: aws-kms://, gcp-kms:// or azure-kms://.
+	// +required
+	// +kubebuilder:validation:MinLength=12
+	// +kubebuilder:validation:MaxLength=500
+	// +kubebuilder:validation:Pattern=`^(aws|gcp|azure)-kms://[-_.:/a-zA-Z0-9]+$`
+	URI string `json:"uri,omitempty"`
+}
+
+// TenantDatabase overrides the class's sizes for one tenant.
+type TenantDatabase struct {
+	// storageSize is the size of the database's volume, in place of the class's. It cannot change.
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="storageSize cannot change: volumes are not resized in this release"
+	StorageSize resource.Quantity `json:"storageSize,omitzero"`
+}
+
+// Backup schedules backups.
+type Backup struct {
+	// everyHours is the time between two backups.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=168
+	EveryHours int32 `json:"everyHours,omitempty"`
+
+	// keepDays is how long a backup is kept.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=3650
+	KeepDays int32 `json:"keepDays,omitempty"`
+}
+
+// Hibernation lets an idle tenant sleep.
+type Hibernation struct {
+	// idleAfterMinutes is how long no visitor and no agent may be connected before the tenant sleeps.
+	// +required
+	// +kubebuilder:validation:Minimum=5
+	// +kubebuilder:validation:Maximum=10080
+	IdleAfterMinutes int32 `json:"idleAfterMinutes,omitempty"`
+}
+
+// SubProcessorApproval says how a tenant's new recipients become effective.
+// +kubebuilder:validation:Enum=AfterNotice;Manual
+type SubProcessorApproval string
+
+// How a tenant's new recipients become effective.
+const (
+	// ApprovalAfterNotice makes a recipient effective when the notice period has passed without objection.
+	ApprovalAfterNotice SubProcessorApproval = "AfterNotice"
+	// ApprovalManual makes a recipient effective when it is listed as approved.
+	ApprovalManual SubProcessorApproval = "Manual"
+)
+
+// SubProcessorPolicy says which recipients a tenant uses and how new ones become effective.
+type SubProcessorPolicy struct {
+	// approval says how new recipients become effective.
+	// +required
+	Approval SubProcessorApproval `json:"approval,omitempty"`
+
+	// noticeDays is the notice period in days.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=365
+	NoticeDays *int32 `json:"noticeDays,omitempty"`
+
+	// use lists the recipients this tenant uses.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Use []SubProcessorUse `json:"use,omitempty"`
+
+	// objections lists the recipients this tenant's customer objected to; they stay unreachable.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Objections []SubProcessorObjection `json:"objections,omitempty"`
+}
+
+// SubProcessorUse names a recipient a tenant uses.
+type SubProcessorUse struct {
+	// name is the SubProcessor's name.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+}
+
+// SubProcessorObjection records a customer's objection.
+type SubProcessorObjection struct {
+	// name is the SubProcessor's name.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+
+	// reason is what the customer said, without personal data.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=500
+	Reason string `json:"reason,omitempty"`
+}

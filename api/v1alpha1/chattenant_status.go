@@ -1,0 +1,98 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// EndpointStatus is where visitors and agents reach a tenant.
+type EndpointStatus struct {
+	// url is the tenant's address.
+	// +required
+	// +kubebuilder:validation:MinLength=9
+	// +kubebuilder:validation:MaxLength=300
+	URL string `json:"url,omitempty"`
+
+	// certificateNotAfter is when the served certificate expires; it is renewed long before.
+	// +optional
+	CertificateNotAfter metav1.Time `json:"certificateNotAfter,omitzero"`
+
+	// certificateIssuer is the ClusterIssuer that signed the served certificate.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	CertificateIssuer string `json:"certificateIssuer,omitempty"`
+}
+
+// PlacementStatus lists objects and the places they were found in.
+type PlacementStatus struct {
+	// objects lists each pod and volume of the tenant.
+	// +optional
+	// +listType=map
+	// +listMapKey=kind
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Objects []PlacedObject `json:"objects,omitempty"`
+}
+
+// PlacedKind is the kind of a placed object.
+// +kubebuilder:validation:Enum=Pod;PersistentVolumeClaim
+type PlacedKind string
+
+// Kinds of placed objects.
+const (
+	PlacedPod   PlacedKind = "Pod"
+	PlacedClaim PlacedKind = "PersistentVolumeClaim"
+)
+
+// PlacedObject is a pod or volume and the place it was found in.
+type PlacedObject struct {
+	// kind is Pod or PersistentVolumeClaim.
+	// +required
+	Kind PlacedKind `json:"kind,omitempty"`
+
+	// name is the object's name.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// on is the node of a pod, or the PersistentVolume of a claim.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	On string `json:"on,omitempty"`
+
+	// region is the DataRegion whose nodes these are, empty where the place is in none that the tenant may use.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Region string `json:"region,omitempty"`
+}
+
+// EncryptionStatus says which key protects a tenant's data.
+type EncryptionStatus struct {
+	// provider is where the key-encryption key lives.
+	// +required
+	Provider EncryptionProvider `json:"provider,omitempty"`
+
+	// keyGeneration counts the key's rotations, from 1.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	KeyGeneration int64 `json:"keyGeneration,omitempty"`
+}
+
+// VersionStatus holds the images a tenant runs.
+type VersionStatus struct {
+	// chatServer is the chat server's image.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=500
+	ChatServer string `json:"chatServer,omitempty"`
+
+	// postgres is the database's image.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=500
+	Postgres string `json:"postgres,omitempty"`
+}

@@ -1,0 +1,195 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// DeletionPolicy says what deleting a ChatTenant leaves behind.
+// +kubebuilder:validation:Enum=Retain;Delete
+type DeletionPolicy string
+
+const (
+	// DeletionRetain keeps the namespace with its volumes, keys and record; a later ChatTenant can take them up again.
+	DeletionRetain DeletionPolicy = "Retain"
+	// DeletionDelete removes everything, data and keys included.
+	DeletionDelete DeletionPolicy = "Delete"
+)
+
+// Reconciliation says whether the operator acts on a ChatTenant.
+// +kubebuilder:validation:Enum=Active;Paused
+type Reconciliation string
+
+const (
+	// ReconciliationActive is the ordinary state.
+	ReconciliationActive Reconciliation = "Active"
+	// ReconciliationPaused leaves everything as it is: nothing is created, repaired or deleted.
+	ReconciliationPaused Reconciliation = "Paused"
+)
+
+// ChatTenantSpec declares one customer's chat stack.
+// +kubebuilder:validation:XValidation:rule="has(self.adoptUID) == has(oldSelf.adoptUID) && (!has(self.adoptUID) || self.adoptUID == oldSelf.adoptUID)",message="adoptUID is decided when the tenant is created and cannot change"
+// +kubebuilder:validation:XValidation:rule="!has(self.encryption) || self.encryption.provider == 'Secret'",message="this release keeps the key-encryption key in a Secret: leave spec.encryption out or set provider to Secret"
+// +kubebuilder:validation:XValidation:rule="!has(self.subProcessors)",message="this release opens no egress, so it cannot honour spec.subProcessors: leave the field out; SubProcessor resources can already be recorded"
+// +kubebuilder:validation:XValidation:rule="!has(self.backup)",message="this release takes no backups, so it cannot honour spec.backup: leave the field out"
+// +kubebuilder:validation:XValidation:rule="!has(self.hibernation)",message="this release does not put tenants to sleep, so it cannot honour spec.hibernation: leave the field out"
+type ChatTenantSpec struct {
+	// className names the ChatTenantClass this tenant follows. It cannot change.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="className cannot change: create a new tenant under the other class and move the data"
+	ClassName string `json:"className,omitempty"`
+
+	// displayName is what visitors and agents read, for example the customer's company name.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=100
+	// +kubebuilder:validation:Pattern=`^[^\x00-\x1F\x7F]+$`
+	DisplayName string `json:"displayName,omitempty"`
+
+	// region names the DataRegion in which every pod, volume and backup of this tenant stays. It cannot change.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="region cannot change: data does not move silently; create a tenant in the other region and move the data"
+	Region string `json:"region,omitempty"`
+
+	// residency bounds where this tenant's data may be. Without it only the region itself is binding.
+	// +optional
+	Residency *Residency `json:"residency,omitempty"`
+
+	// endpoint is the tenant's own name on the network and the sites that may show its widget.
+	// +required
+	Endpoint Endpoint `json:"endpoint,omitzero"`
+
+	// privacy holds what visitors are promised.
+	// +required
+	Privacy Privacy `json:"privacy,omitzero"`
+
+	// subProcessors says which recipients this tenant uses and how new ones become effective.
+	// +optional
+	SubProcessors *SubProcessorPolicy `json:"subProcessors,omitempty"`
+
+	// encryption says where the tenant's key-encryption key lives. It defaults to a Secret in the tenant's namespace.
+	// +optional
+	Encryption *Encryption `json:"encryption,omitempty"`
+
+	// database overrides the class's sizes for this tenant.
+	// +optional
+	Database *TenantDatabase `json:"database,omitempty"`
+
+	// backup schedules backups to the region's off-site store.
+	// +optional
+	Backup *Backup `json:"backup,omitempty"`
+
+	// hibernation lets an idle tenant sleep without pods.
+	// +optional
+	Hibernation *Hibernation `json:"hibernation,omitempty"`
+
+	// deletionPolicy says what deleting this resource leaves behind: Retain keeps namespace, volumes and keys,
+	// Delete removes them all. It defaults to Retain.
+	// +optional
+	// +default="Retain"
+	// +kubebuilder:default=Retain
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+
+	// reconciliation pauses the operator's work on this tenant. It defaults to Active.
+	// +optional
+	// +default="Active"
+	// +kubebuilder:default=Active
+	Reconciliation Reconciliation `json:"reconciliation,omitempty"`
+
+	// adoptUID takes up the data that an earlier tenant of this name left behind under deletionPolicy Retain. It is
+	// that tenant's UID, as the namespace's record shows it: whoever names it says that the data is theirs to take.
+	// +optional
+	// +kubebuilder:validation:MinLength=36
+	// +kubebuilder:validation:MaxLength=36
+	// +kubebuilder:validation:Pattern=`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`
+	AdoptUID string `json:"adoptUID,omitempty"`
+}
+
+// ChatTenantStatus is what the operator has found and done. It changes only when something did.
+// +kubebuilder:validation:MinProperties=1
+type ChatTenantStatus struct {
+	// conditions are documented one by one in docs/spec/chattenant.md.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=32
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the generation of the spec that was last evaluated.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// namespace holds everything of this tenant.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+
+	// endpoint is where visitors and agents reach this tenant.
+	// +optional
+	Endpoint *EndpointStatus `json:"endpoint,omitempty"`
+
+	// placement lists each pod and volume and the place it was found in.
+	// +optional
+	Placement *PlacementStatus `json:"placement,omitempty"`
+
+	// encryption says which key protects the tenant's data. It never holds key material.
+	// +optional
+	Encryption *EncryptionStatus `json:"encryption,omitempty"`
+
+	// versions are the images that the tenant's pods run.
+	// +optional
+	Versions *VersionStatus `json:"versions,omitempty"`
+}
+
+// ChatTenant is one customer: a chat server, a database, keys, certificates and network policies of its own, in one
+// region and in a namespace of its own.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,categories=chattenant,shortName=ct
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Region",type=string,JSONPath=`.spec.region`
+// +kubebuilder:printcolumn:name="Host",type=string,JSONPath=`.spec.endpoint.host`
+// +kubebuilder:printcolumn:name="Class",type=string,JSONPath=`.spec.className`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 40",message="metadata.name must be a DNS label that starts with a letter and has at most 40 characters"
+type ChatTenant struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object's metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is the desired state.
+	// +required
+	Spec ChatTenantSpec `json:"spec,omitzero"`
+
+	// status is the observed state.
+	// +optional
+	Status ChatTenantStatus `json:"status,omitzero"`
+}
+
+// ChatTenantList is a list of ChatTenants.
+// +kubebuilder:object:root=true
+type ChatTenantList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+
+	Items []ChatTenant `json:"items"`
+}
+
+// ClaimsBefore says whether a's claim to a host name goes before b's: the older tenant wins, then the smaller UID.
+// Every component that must know the owner of a name decides with this one rule.
+func ClaimsBefore(a, b *ChatTenant) bool {
+	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+		return a.CreationTimestamp.Before(&b.CreationTimestamp)
+	}
+	return a.UID < b.UID
+}

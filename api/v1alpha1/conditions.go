@@ -1,0 +1,108 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Condition types of a ChatTenant. Reconciling and Stalled follow kstatus: they are True only while something is under
+// way or while a human has to act. All others are True when what they name holds.
+const (
+	// ConditionReady sums up: every phase is done and nothing is known to be wrong.
+	ConditionReady = "Ready"
+	// ConditionReconciling is True while the operator waits for something that will happen by itself.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True while the operator waits for a human; the message says what to do.
+	ConditionStalled = "Stalled"
+	// ConditionGuardrailsInPlace says that namespace, quota, accounts and network policies stand.
+	ConditionGuardrailsInPlace = "GuardrailsInPlace"
+	// ConditionEncryptionReady says that the key-encryption key exists.
+	ConditionEncryptionReady = "EncryptionReady"
+	// ConditionCertificatesReady says that every certificate is issued and valid.
+	ConditionCertificatesReady = "CertificatesReady"
+	// ConditionDatabaseReady says that PostgreSQL accepts connections.
+	ConditionDatabaseReady = "DatabaseReady"
+	// ConditionChatServerReady says that every chat server replica is ready and current.
+	ConditionChatServerReady = "ChatServerReady"
+	// ConditionEndpointReady says that the tenant's host is its own and has pods behind it.
+	ConditionEndpointReady = "EndpointReady"
+	// ConditionPlacementVerified says that every pod and volume was found in the tenant's region.
+	ConditionPlacementVerified = "PlacementVerified"
+	// ConditionPaused is True while spec.reconciliation is Paused.
+	ConditionPaused = "Paused"
+	// ConditionDeleting is True while the tenant is being taken down.
+	ConditionDeleting = "Deleting"
+)
+
+// Reasons that any condition may carry.
+const (
+	// ReasonReady is the reason of Ready when it is True.
+	ReasonReady = "Ready"
+	// ReasonNotEvaluated says that an earlier phase has to finish first.
+	ReasonNotEvaluated = "NotEvaluated"
+	// ReasonInternalError says that an API call failed; it is retried and the log has the error.
+	ReasonInternalError = "InternalError"
+	// ReasonIdle is the reason of Reconciling and Stalled when they are False.
+	ReasonIdle = "Idle"
+	// ReasonProgressing is the reason of Reconciling when it is True.
+	ReasonProgressing = "Progressing"
+)
+
+// Reasons of facts that must hold before anything is created; each stalls the tenant.
+const (
+	// ReasonClassNotFound: spec.className names no ChatTenantClass.
+	ReasonClassNotFound = "ClassNotFound"
+	// ReasonRegionNotFound: spec.region names no DataRegion.
+	ReasonRegionNotFound = "RegionNotFound"
+	// ReasonResidencyViolated: the region lies outside spec.residency.jurisdictions.
+	ReasonResidencyViolated = "ResidencyViolated"
+	// ReasonHostTaken: an older tenant has the same spec.endpoint.host.
+	ReasonHostTaken = "HostTaken"
+	// ReasonNamespaceNotOurs: a namespace of the tenant's name exists and was not made for a ChatTenant.
+	ReasonNamespaceNotOurs = "NamespaceNotOurs"
+	// ReasonNamespaceRetained: the namespace holds the data of an earlier tenant that spec.adoptUID does not name.
+	ReasonNamespaceRetained = "NamespaceRetained"
+	// ReasonNothingToAdopt: spec.adoptUID is set and no retained namespace has that record.
+	ReasonNothingToAdopt = "NothingToAdopt"
+	// ReasonNamespaceTerminating: the namespace is still being removed.
+	ReasonNamespaceTerminating = "NamespaceTerminating"
+)
+
+// Reasons of the phases' conditions.
+const (
+	// ReasonGuardrailsApplied: namespace, quota, accounts and network policies stand.
+	ReasonGuardrailsApplied = "GuardrailsApplied"
+	// ReasonKeyCreated: the key-encryption key was created.
+	ReasonKeyCreated = "KeyCreated"
+	// ReasonCertificatesIssued: every certificate is issued and valid.
+	ReasonCertificatesIssued = "CertificatesIssued"
+	// ReasonCertificatesPending: cert-manager has not issued a certificate yet; the message quotes it.
+	ReasonCertificatesPending = "CertificatesPending"
+	// ReasonCertificatesFailed: cert-manager refused or failed; the message quotes it.
+	ReasonCertificatesFailed = "CertificatesFailed"
+	// ReasonDatabaseAvailable: PostgreSQL accepts connections.
+	ReasonDatabaseAvailable = "DatabaseAvailable"
+	// ReasonChatServerAvailable: every replica is ready and current.
+	ReasonChatServerAvailable = "ChatServerAvailable"
+	// ReasonPodsStarting: pods exist and are not ready yet.
+	ReasonPodsStarting = "PodsStarting"
+	// ReasonPodsFailing: a container cannot start or keeps ending; the message names it.
+	ReasonPodsFailing = "PodsFailing"
+	// ReasonUnschedulable: no node of the region can take a pod; the message quotes the scheduler.
+	ReasonUnschedulable = "Unschedulable"
+	// ReasonEndpointServing: the host is this tenant's and pods serve it.
+	ReasonEndpointServing = "EndpointServing"
+	// ReasonEndpointNotServing: no ready pod is behind the host.
+	ReasonEndpointNotServing = "EndpointNotServing"
+	// ReasonInRegion: every pod and volume is where it must be.
+	ReasonInRegion = "InRegion"
+	// ReasonOutsideRegion: a pod or volume was found elsewhere; the message names it and its place.
+	ReasonOutsideRegion = "OutsideRegion"
+	// ReasonPlacementPending: a pod or volume has no place yet.
+	ReasonPlacementPending = "PlacementPending"
+	// ReasonActive is the reason of Paused when it is False, ReasonPausedBySpec when it is True.
+	ReasonActive       = "Active"
+	ReasonPausedBySpec = "PausedBySpec"
+	// ReasonNotRequested is the reason of Deleting when it is False.
+	ReasonNotRequested = "NotRequested"
+	// ReasonRemoving: the tenant's objects are being removed.
+	ReasonRemoving = "Removing"
+)
