@@ -1,0 +1,161 @@
+# ChatTenant. `make` alone says what can be made.
+#
+# Recipes are short on purpose: what needs more than a line or two is a program or a script under hack/.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS   += --no-builtin-rules
+
+# Where the cluster targets act: local (made on this machine, needs root), kind, or current (your kubectl context).
+CLUSTER ?= local
+export CLUSTER
+
+# Images that `make images` writes, as archives, to IMAGE_DIR.
+IMAGES    ?= operator gateway chatserver postgres
+IMAGE_DIR ?= out/images
+
+WEB     := chatserver/web/app
+BINDIR  := $(CURDIR)/bin
+PATH    := $(BINDIR):$(PATH)
+export PATH
+
+##@ Start here
+
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n\033[1m%s\033[0m\n", substr($$0, 5) } \
+	  /^[a-z0-9-]+:.*## / { printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+
+.PHONY: demo
+demo: ## Bring up a cluster, install ChatTenant and chat through two tenants (quick when repeated)
+	go run ./hack/demo
+
+.PHONY: test
+test: lint checks unit test-api test-postgres test-web e2e ## Run every check and test there is
+
+##@ Build
+
+.PHONY: build
+build: web ## Build the programs into bin/
+	go build -trimpath -o bin/ ./cmd/...
+
+.PHONY: web
+web: $(WEB)/node_modules/.package-lock.json ## Build the widget and the console
+	npm --prefix $(WEB) run build
+
+.PHONY: images
+images: web ## Write the images as archives to out/images
+	go -C hack/images run . --out $(abspath $(IMAGE_DIR)) $(IMAGES)
+
+##@ Develop
+
+.PHONY: generate
+generate: bin/controller-gen ## Regenerate code from the API types
+	controller-gen object:headerFile=hack/boilerplate.go.txt \
+	  applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/v1alpha1
+
+.PHONY: manifests
+manifests: bin/controller-gen ## Regenerate CRDs and the chart's generated templates
+	controller-gen crd paths=./api/v1alpha1 output:crd:dir=config/crd/bases
+	go run ./hack/chart
+
+.PHONY: fmt
+fmt: bin/golangci-lint ## Format the Go code
+	golangci-lint fmt
+
+.PHONY: checks
+checks: ## Fail if generated files are not what their sources say
+	hack/lint/drift.sh
+
+##@ Lint
+
+.PHONY: lint
+lint: lint-go lint-api lint-shell lint-web lint-chart ## Run every linter
+
+.PHONY: lint-go
+lint-go: bin/golangci-lint ## Lint the Go code
+	golangci-lint run
+
+.PHONY: lint-api
+lint-api: bin/golangci-lint ## Lint the API types against the Kubernetes API conventions
+	golangci-lint run --config hack/lint/api.yaml ./api/v1alpha1
+
+.PHONY: lint-shell
+lint-shell: ## Lint the shell scripts
+	git ls-files -z '*.sh' .ci/run | xargs -0 --no-run-if-empty shellcheck
+
+.PHONY: lint-web
+lint-web: $(WEB)/node_modules/.package-lock.json ## Lint and type-check the widget and the console
+	npm --prefix $(WEB) run lint
+	npm --prefix $(WEB) run check
+
+.PHONY: lint-chart
+lint-chart: bin/helm ## Lint the chart
+	helm lint --strict charts/chattenant
+
+##@ Test
+
+.PHONY: unit
+unit: ## Run the unit and golden tests
+	go test ./api/... ./cmd/... ./controllers/... ./chatserver/... ./gateway/...
+
+.PHONY: test-api
+test-api: bin/helm bin/kustomize ## Test CRDs, admission, RBAC and chart against a real API server
+	hack/lint/with-kube-binaries.sh go test ./test/api/...
+
+.PHONY: test-postgres
+test-postgres: ## Test the chat server against a real PostgreSQL
+	go test -tags postgres ./chatserver/...
+
+.PHONY: test-web
+test-web: web ## Test the widget and the console, also in a real browser
+	npm --prefix $(WEB) run test
+	npm --prefix $(WEB) run test:browser
+
+.PHONY: e2e
+e2e: ## Test the whole product on the cluster
+	go test -count=1 -timeout=40m ./test/e2e/...
+
+.PHONY: footprint
+footprint: ## Print the memory of operator, gateway and one tenant's pods
+	go run ./hack/footprint
+
+##@ Cluster (CLUSTER=local, kind or current)
+
+.PHONY: cluster-up
+cluster-up: ## Bring up a cluster with two regions (idempotent)
+	hack/cluster.sh up
+
+.PHONY: cluster-down
+cluster-down: ## Remove that cluster and everything it left
+	hack/cluster.sh down
+
+.PHONY: kubeconfig
+kubeconfig: ## Print the path of that cluster's kubeconfig
+	@hack/cluster.sh kubeconfig
+
+##@ Tools
+
+# A tool is rebuilt when the versions it is pinned to change, and only then.
+.PHONY: tools
+tools: bin/controller-gen bin/kustomize bin/golangci-lint bin/helm ## Build the development tools into bin/
+
+bin/controller-gen: hack/tools/go.sum
+	go -C hack/tools build -o $(CURDIR)/$@ sigs.k8s.io/controller-tools/cmd/controller-gen
+
+bin/kustomize: hack/tools/go.sum
+	go -C hack/tools build -o $(CURDIR)/$@ sigs.k8s.io/kustomize/kustomize/v5
+
+bin/golangci-lint: hack/tools/lint/go.sum
+	go -C hack/tools/lint build -o $(CURDIR)/$@ sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
+
+bin/helm: hack/tools/helm/go.sum
+	go -C hack/tools/helm build -o $(CURDIR)/$@ helm.sh/helm/v4/cmd/helm
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+	npm --prefix $(WEB) ci
+	touch $@
