@@ -62,6 +62,8 @@ const (
 	ReasonNamespaceRetained = "NamespaceRetained"
 	// ReasonNothingToAdopt: spec.adoptUID is set and no retained namespace has that record.
 	ReasonNothingToAdopt = "NothingToAdopt"
+	// ReasonDataElsewhere: the data to be adopted lies in another region than spec.region.
+	ReasonDataElsewhere = "DataElsewhere"
 	// ReasonNamespaceTerminating: the namespace is still being removed.
 	ReasonNamespaceTerminating = "NamespaceTerminating"
 )

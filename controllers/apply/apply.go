@@ -1,0 +1,118 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package apply is the only writer of the objects inside tenant namespaces. It applies intents server-side, skips those
+// that the cluster already carries, takes back what someone else changed, and prunes what is no longer wanted.
+//
+// The operator's cache does not hold the bodies of these objects. On the way into the cache, Strip replaces a body by
+// the digest of the part that the operator owns: the values of exactly the fields that the API server's own record
+// (managedFields) attributes to this field manager. An object carries an intent when the two digests agree, so a second
+// pass over a tenant costs no request, whether or not the operator was restarted in between.
+package apply
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/chattenant/chattenant/api/v1alpha1"
+)
+
+// FieldManager is the name under which the operator owns fields.
+const FieldManager = v1alpha1.ManagedBy
+
+// Object is an intent: an apply-configuration of one of the managed kinds.
+type Object interface {
+	runtime.ApplyConfiguration
+	GetAPIVersion() *string
+	GetKind() *string
+	GetName() *string
+	GetNamespace() *string
+}
+
+// Applier writes intents. Reader answers from the cache that Strip feeds, Live asks the API server.
+type Applier struct {
+	Reader client.Reader
+	Live   client.Reader
+	Writer client.Writer
+}
+
+// Apply makes the cluster carry the intent. It answers whether anything had to be written; false means that the cached
+// object already carried it and that nothing was sent.
+func (a *Applier) Apply(ctx context.Context, intent Object) (bool, error) {
+	id := identify(intent)
+	kind, ok := kinds[id.gvk]
+	if !ok {
+		return false, fmt.Errorf("apply %s: not a managed kind", id)
+	}
+	want, err := digest(intent)
+	if err != nil {
+		return false, fmt.Errorf("apply %s: %w", id, err)
+	}
+	cached := kind.empty()
+	if err := a.Reader.Get(ctx, id.key(), cached); client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("read cached %s: %w", id, err)
+	}
+	if Digest(cached) == want {
+		return false, nil
+	}
+	return true, a.write(ctx, intent, id, cached)
+}
+
+func (a *Applier) write(ctx context.Context, intent Object, id identity, cached client.Object) error {
+	if isForeign(cached) {
+		if err := a.takeOver(ctx, id); err != nil {
+			return fmt.Errorf("take back %s: %w", id, err)
+		}
+	}
+	if err := a.Writer.Apply(ctx, intent, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
+		return fmt.Errorf("apply %s: %w", id, err)
+	}
+	writes.WithLabelValues(id.gvk.Kind, "apply").Inc()
+	return nil
+}
+
+// Delete removes exactly the object that was seen: one that was replaced in the meantime is left alone. An object that
+// is gone is no error.
+func (a *Applier) Delete(ctx context.Context, seen client.Object) error {
+	if !seen.GetDeletionTimestamp().IsZero() {
+		return nil
+	}
+	err := a.Writer.Delete(ctx, seen, client.Preconditions{UID: ptr.To(seen.GetUID())},
+		client.PropagationPolicy(metav1.DeletePropagationBackground))
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		return fmt.Errorf("delete %T %s/%s: %w", seen, seen.GetNamespace(), seen.GetName(), err)
+	}
+	writes.WithLabelValues(kindOf(seen), "delete").Inc()
+	return nil
+}
+
+type identity struct {
+	gvk             schema.GroupVersionKind
+	namespace, name string
+}
+
+func identify(o Object) identity {
+	return identity{
+		gvk:       schema.FromAPIVersionAndKind(ptr.Deref(o.GetAPIVersion(), ""), ptr.Deref(o.GetKind(), "")),
+		namespace: ptr.Deref(o.GetNamespace(), ""),
+		name:      ptr.Deref(o.GetName(), ""),
+	}
+}
+
+func (i identity) key() client.ObjectKey {
+	return client.ObjectKey{Namespace: i.namespace, Name: i.name}
+}
+
+func (i identity) String() string {
+	if i.namespace == "" {
+		return i.gvk.Kind + " " + i.name
+	}
+	return i.gvk.Kind + " " + i.namespace + "/" + i.name
+}

@@ -1,0 +1,105 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package apply
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Annotations of cached objects only: Strip sets them, they are never sent.
+const (
+	annotationDigest  = "cache.chattenant.io/digest"
+	annotationForeign = "cache.chattenant.io/foreign"
+)
+
+// Strip is the cache's transform for managed kinds. It replaces an object's body by the digest of what the operator owns
+// of it, and keeps metadata, status and the few observed fields that phases read.
+func Strip(in any) (any, error) {
+	o, ok := in.(client.Object)
+	if !ok {
+		return in, nil
+	}
+	kind, ok := kindByType(o)
+	if !ok || len(o.GetManagedFields()) == 0 {
+		return in, nil
+	}
+	intent, err := kind.extract(o)
+	if err != nil {
+		return nil, fmt.Errorf("extract %T %s/%s: %w", o, o.GetNamespace(), o.GetName(), err)
+	}
+	sum, err := digest(intent)
+	if err != nil {
+		return nil, fmt.Errorf("digest %T %s/%s: %w", o, o.GetNamespace(), o.GetName(), err)
+	}
+	annotate(o, sum, foreign(o.GetManagedFields()))
+	o.SetManagedFields(nil)
+	kind.strip(o)
+	return o, nil
+}
+
+// annotate records the digest. An object of which someone else owns a part never carries an intent: it gets no digest.
+func annotate(o client.Object, sum string, foreign bool) {
+	annotations := o.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	if foreign {
+		annotations[annotationForeign] = "true"
+	} else {
+		annotations[annotationDigest] = sum
+	}
+	o.SetAnnotations(annotations)
+}
+
+// Digest is the digest of the intent that a cached object carries, empty where it carries none.
+func Digest(cached client.Object) string { return cached.GetAnnotations()[annotationDigest] }
+
+func isForeign(cached client.Object) bool { return cached.GetAnnotations()[annotationForeign] != "" }
+
+// foreign says whether anyone but the operator owns a field of the object's body. Others may own metadata (a revision
+// annotation, a finalizer) and subresources (status, scale).
+func foreign(entries []metav1.ManagedFieldsEntry) bool {
+	for _, e := range entries {
+		if ours(e) || e.Subresource != "" || e.FieldsV1 == nil {
+			continue
+		}
+		if ownsBody(e.FieldsV1) {
+			return true
+		}
+	}
+	return false
+}
+
+func ours(e metav1.ManagedFieldsEntry) bool {
+	return e.Manager == FieldManager && e.Operation == metav1.ManagedFieldsOperationApply && e.Subresource == ""
+}
+
+func ownsBody(fields *metav1.FieldsV1) bool {
+	var top map[string]json.RawMessage
+	if err := json.Unmarshal(fields.GetRawBytes(), &top); err != nil {
+		return true
+	}
+	for key := range top {
+		if key != "f:metadata" && key != "f:status" {
+			return true
+		}
+	}
+	return false
+}
+
+func digest(intent runtime.ApplyConfiguration) (string, error) {
+	data, err := json.Marshal(intent)
+	if err != nil {
+		return "", fmt.Errorf("serialise intent: %w", err)
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), nil
+}
