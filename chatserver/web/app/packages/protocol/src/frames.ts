@@ -1,0 +1,159 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+/** The version of the chat protocol spoken here; see docs/protocol.md, the contract with the server. */
+export const PROTOCOL_VERSION = 1;
+
+/** The WebSocket subprotocol asked for in the handshake. */
+export const SUBPROTOCOL = 'chattenant.v1';
+
+/** Upper bound of a frame in bytes, as the server enforces it. */
+export const MAX_FRAME_BYTES = 16 * 1024;
+
+/** The last event a client has of one conversation. */
+export interface Cursor {
+  readonly epoch: number;
+  readonly seq: number;
+}
+
+/** What a visitor chose to say about themselves; every part is voluntary. */
+export interface Contact {
+  readonly name?: string;
+  readonly email?: string;
+}
+
+export interface Participant {
+  readonly kind: 'visitor' | 'agent';
+  readonly id: string;
+  readonly displayName?: string;
+}
+
+export const ERROR_CODES = [
+  'invalid_request',
+  'unauthenticated',
+  'forbidden',
+  'not_found',
+  'too_large',
+  'rate_limited',
+  'unavailable',
+  'internal',
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+export interface HelloFrame {
+  readonly type: 'hello';
+  readonly protocol: typeof PROTOCOL_VERSION;
+  /** Visitors only; agents are known by their cookie. */
+  readonly token?: string;
+  readonly cursors: Readonly<Record<string, Cursor>>;
+}
+
+export interface OpenFrame {
+  readonly type: 'open';
+  readonly clientId: string;
+  readonly contact?: Contact;
+}
+
+export interface SendFrame {
+  readonly type: 'send';
+  readonly conversation: string;
+  readonly clientId: string;
+  readonly body: string;
+}
+
+export interface PingFrame {
+  readonly type: 'ping';
+}
+
+export type ClientFrame = HelloFrame | OpenFrame | SendFrame | PingFrame;
+
+export interface WelcomeFrame {
+  readonly type: 'welcome';
+  readonly protocol: number;
+  readonly self: Participant;
+  readonly epoch: number;
+  readonly heartbeatSeconds: number;
+}
+
+export interface ConversationFrame {
+  readonly type: 'conversation';
+  readonly conversation: string;
+  readonly openedAt: string;
+  readonly head: number;
+  /** Agents only. */
+  readonly contact?: Contact;
+}
+
+export interface EventFrame {
+  readonly type: 'event';
+  readonly conversation: string;
+  readonly epoch: number;
+  readonly seq: number;
+  readonly id: string;
+  readonly kind: string;
+  readonly author: Participant;
+  readonly clientId: string;
+  readonly body: string;
+  readonly at: string;
+}
+
+export interface CaughtUpFrame {
+  readonly type: 'caught_up';
+  readonly conversation: string;
+  readonly epoch: number;
+  readonly seq: number;
+}
+
+export interface ResetFrame {
+  readonly type: 'reset';
+  readonly conversation: string;
+  readonly epoch: number;
+}
+
+export interface OpenedFrame {
+  readonly type: 'opened';
+  readonly clientId: string;
+  readonly conversation: string;
+  readonly openedAt: string;
+}
+
+export interface AckFrame {
+  readonly type: 'ack';
+  readonly clientId: string;
+  readonly conversation: string;
+  readonly epoch: number;
+  readonly seq: number;
+  readonly id: string;
+  readonly at: string;
+}
+
+export interface HeartbeatFrame {
+  readonly type: 'heartbeat';
+  readonly heads: Readonly<Record<string, number>>;
+}
+
+export interface DrainFrame {
+  readonly type: 'drain';
+  readonly reconnectAfterMs: number;
+}
+
+export interface ErrorFrame {
+  readonly type: 'error';
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly clientId?: string;
+  readonly retryAfterMs?: number;
+}
+
+export type ServerFrame =
+  | WelcomeFrame
+  | ConversationFrame
+  | EventFrame
+  | CaughtUpFrame
+  | ResetFrame
+  | OpenedFrame
+  | AckFrame
+  | HeartbeatFrame
+  | DrainFrame
+  | ErrorFrame;

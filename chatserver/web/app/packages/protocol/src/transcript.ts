@@ -1,0 +1,106 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import type { Contact, ConversationFrame, Cursor, EventFrame, OpenedFrame, ResetFrame } from './frames';
+
+/** What became of an event: added, dropped because it was known, or refused because something before it is missing. */
+export type Appended = 'added' | 'known' | 'gap';
+
+/** The events of one conversation in the server's order, without gaps. */
+export class Transcript {
+  readonly id: string;
+  openedAt: string;
+  contact: Contact | undefined;
+  /** The last sequence number the server is known to have. */
+  head = 0;
+  #epoch: number | undefined;
+  #events: EventFrame[] = [];
+
+  constructor(id: string, openedAt: string) {
+    this.id = id;
+    this.openedAt = openedAt;
+  }
+
+  get events(): readonly EventFrame[] {
+    return this.#events;
+  }
+
+  /** Sequence number of the last event here, 0 when there is none. */
+  get seq(): number {
+    return this.#events.at(-1)?.seq ?? 0;
+  }
+
+  get behind(): boolean {
+    return this.seq < this.head;
+  }
+
+  get cursor(): Cursor | undefined {
+    return this.#epoch === undefined || this.seq === 0 ? undefined : { epoch: this.#epoch, seq: this.seq };
+  }
+
+  noteHead(seq: number): void {
+    this.head = Math.max(this.head, seq);
+  }
+
+  append(event: EventFrame): Appended {
+    const sameEpoch = this.seq === 0 || event.epoch === this.#epoch;
+    if (sameEpoch && event.seq <= this.seq) return 'known';
+    if (!sameEpoch || event.seq !== this.seq + 1) return 'gap';
+    this.#epoch = event.epoch;
+    this.#events = [...this.#events, event];
+    this.noteHead(event.seq);
+    return 'added';
+  }
+
+  reset(epoch: number): void {
+    this.#epoch = epoch;
+    this.#events = [];
+  }
+}
+
+/** All conversations this client may read. */
+export class Transcripts {
+  readonly #byId = new Map<string, Transcript>();
+
+  get all(): readonly Transcript[] {
+    return [...this.#byId.values()];
+  }
+
+  get(id: string): Transcript | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Where to resume each conversation that has events here. */
+  cursors(): Record<string, Cursor> {
+    return Object.fromEntries(this.all.flatMap(({ id, cursor }) => (cursor ? [[id, cursor]] : [])));
+  }
+
+  announce(frame: ConversationFrame): Transcript {
+    const transcript = this.#ensure(frame.conversation, frame.openedAt);
+    transcript.openedAt = frame.openedAt;
+    // The server's word replaces ours: after a restore its head may be lower than what was once seen.
+    transcript.head = frame.head;
+    transcript.contact = frame.contact;
+    return transcript;
+  }
+
+  opened(frame: OpenedFrame): void {
+    this.#ensure(frame.conversation, frame.openedAt);
+  }
+
+  append(event: EventFrame): Appended {
+    return this.#ensure(event.conversation, event.at).append(event);
+  }
+
+  reset(frame: ResetFrame): void {
+    this.#byId.get(frame.conversation)?.reset(frame.epoch);
+  }
+
+  #ensure(id: string, openedAt: string): Transcript {
+    const known = this.#byId.get(id);
+    if (known) return known;
+    const transcript = new Transcript(id, openedAt);
+    this.#byId.set(id, transcript);
+    return transcript;
+  }
+}

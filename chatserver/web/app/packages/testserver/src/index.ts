@@ -1,0 +1,7 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+export { FakeClock } from './clock';
+export { Engine, Session, type EngineOptions, type Fault, type Peer } from './engine';
+export { Network } from './network';
+export { seededRandom } from './random';
