@@ -1,0 +1,72 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/chattenant/chattenant/chatserver/redacted"
+)
+
+// CreateInvitation stores the hash of a single-use token that lets its bearer set the agent's password within ttl. It
+// replaces earlier invitations of the same agent.
+func (s *Store) CreateInvitation(ctx context.Context, agent uuid.UUID, tokenHash [32]byte, ttl time.Duration) error {
+	_, err := s.pool.Exec(ctx, `
+		WITH old AS (DELETE FROM invitation WHERE agent = $1)
+		INSERT INTO invitation (agent, token_hash, expires_at) VALUES ($1, $2, now() + make_interval(secs => $3))`,
+		agent, tokenHash[:], interval(ttl))
+	if err != nil {
+		return fmt.Errorf("create invitation: %w", err)
+	}
+	return nil
+}
+
+// RedeemInvitation uses up an invitation: it sets the agent's password hash and ends their sessions. It reports
+// ErrNotFound for a token that is unknown, used or expired; of parallel attempts one wins.
+func (s *Store) RedeemInvitation(
+	ctx context.Context, tokenHash [32]byte, passwordHash redacted.String,
+) (a Agent, ended []uuid.UUID, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		id, err := useInvitation(ctx, tx, tokenHash)
+		if err != nil {
+			return err
+		}
+		if a, err = s.setPassword(ctx, tx, id, passwordHash); err != nil {
+			return err
+		}
+		ended, err = s.endSessions(ctx, tx, `agent = $1`, id)
+		return err
+	})
+	if err != nil {
+		return Agent{}, nil, fmt.Errorf("redeem invitation: %w", err)
+	}
+	return a, ended, nil
+}
+
+func useInvitation(ctx context.Context, tx pgx.Tx, tokenHash [32]byte) (uuid.UUID, error) {
+	var agent uuid.UUID
+	err := tx.QueryRow(ctx, `UPDATE invitation SET redeemed_at = now()
+		WHERE token_hash = $1 AND redeemed_at IS NULL AND expires_at > now() RETURNING agent`, tokenHash[:]).Scan(&agent)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return uuid.Nil, ErrNotFound
+	}
+	return agent, err
+}
+
+func (s *Store) setPassword(ctx context.Context, tx pgx.Tx, agent uuid.UUID, hash redacted.String) (Agent, error) {
+	sealed, err := s.keys.Seal(agentPlace("password", agent), hash)
+	if err != nil {
+		return Agent{}, err
+	}
+	if _, err := tx.Exec(ctx, `UPDATE agent SET password = $2 WHERE id = $1`, agent, sealed); err != nil {
+		return Agent{}, fmt.Errorf("set password: %w", err)
+	}
+	return s.findAgent(ctx, tx, `SELECT id, display_name, password FROM agent WHERE id = $1`, agent)
+}

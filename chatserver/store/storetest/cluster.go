@@ -1,0 +1,186 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package storetest runs a private PostgreSQL for tests: its own data directory, its own port on 127.0.0.1, mutual TLS
+// and nothing else, as in a tenant's namespace. It never touches a system service and dies with the test process.
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/chattenant/chattenant/api/naming"
+	"github.com/chattenant/chattenant/chatserver/certfile/certtest"
+)
+
+// binDirs is where Debian and others put the server's programs.
+var binDirs = []string{"/usr/lib/postgresql/15/bin", "/usr/local/pgsql/bin", "/usr/pgsql-15/bin"}
+
+const startTimeout = 30 * time.Second
+
+// Cluster is a PostgreSQL server of one test process.
+type Cluster struct {
+	// CA signed the server's certificate and is the only one whose clients it lets in.
+	CA   *certtest.CA
+	Port int32
+
+	dir  string
+	bin  string
+	user *credential
+	stop func(syscall.Signal)
+}
+
+var shared struct {
+	sync.Mutex
+	cluster *Cluster
+}
+
+// Main runs a package's tests and stops the cluster they used. Call it from TestMain.
+func Main(m *testing.M) {
+	code := m.Run()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.cluster != nil {
+		shared.cluster.Kill()
+		_ = os.RemoveAll(shared.cluster.dir)
+	}
+	os.Exit(code)
+}
+
+// clusterFor returns the process's cluster, started on first use and again if a test left it stopped.
+func clusterFor(tb testing.TB) *Cluster {
+	tb.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.cluster == nil {
+		shared.cluster = newCluster(tb)
+	}
+	if shared.cluster.stop == nil {
+		shared.cluster.Start(tb)
+	}
+	return shared.cluster
+}
+
+func newCluster(tb testing.TB) *Cluster {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "chatpg")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c := &Cluster{CA: certtest.NewCA(tb), dir: dir, bin: findBin(tb), user: findUser(tb), Port: freePort(tb)}
+	c.CA.Write(tb, dir, certtest.Leaf{CommonName: "postgres", Hosts: []string{"localhost"}})
+	c.CA.WriteCert(tb, c.file("ca.crt"))
+	c.own(tb, dir, c.file("tls.crt"), c.file("tls.key"), c.file("ca.crt"))
+	initdb := c.command("initdb", "-D", c.file("data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		tb.Fatalf("initdb: %v\n%s", err, out)
+	}
+	c.writeHBA(tb)
+	return c
+}
+
+// writeHBA lets tests administer over the socket in a private directory, and the chat server in by certificate only.
+func (c *Cluster) writeHBA(tb testing.TB) {
+	tb.Helper()
+	hba := fmt.Sprintf("local all postgres trust\nhostssl %s %s all cert\n", naming.DatabaseName, naming.DatabaseRole)
+	file := filepath.Join(c.file("data"), "pg_hba.conf")
+	if err := os.WriteFile(file, []byte(hba), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func (c *Cluster) file(name string) string { return filepath.Join(c.dir, name) }
+
+func (c *Cluster) command(program string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(c.bin, program), args...)
+	cmd.Dir = c.dir
+	cmd.Env = []string{"LC_ALL=C", "TZ=UTC", "PATH=/usr/bin:/bin"}
+	cmd.SysProcAttr = c.user.sysProcAttr()
+	return cmd
+}
+
+// Start starts a stopped cluster and waits until it answers.
+func (c *Cluster) Start(tb testing.TB) {
+	tb.Helper()
+	settings := []string{
+		"listen_addresses=127.0.0.1", "port=" + portString(c.Port), "unix_socket_directories=" + c.dir,
+		"ssl=on", "ssl_cert_file=" + c.file("tls.crt"), "ssl_key_file=" + c.file("tls.key"),
+		"ssl_ca_file=" + c.file("ca.crt"), "max_connections=60", "shared_buffers=16MB",
+		// Tests kill the server, not the machine: what the kernel has is safe enough, and much faster.
+		"fsync=off", "logging_collector=off",
+	}
+	args := []string{"-D", c.file("data")}
+	for _, s := range settings {
+		args = append(args, "-c", s)
+	}
+	c.stop = runTied(tb, c.command("postgres", args...), c.file("log"))
+	if err := c.waitReady(); err != nil {
+		log, _ := os.ReadFile(c.file("log"))
+		tb.Fatalf("start postgres: %v\n%s", err, log)
+	}
+}
+
+func (c *Cluster) waitReady() error {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	for {
+		conn, err := c.connect(ctx, "postgres")
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// Kill stops the cluster at once, as a crash would: nothing is flushed, clients are cut off.
+func (c *Cluster) Kill() {
+	if c.stop != nil {
+		c.stop(syscall.SIGQUIT)
+		c.stop = nil
+	}
+}
+
+// connect opens an administrator's connection over the private socket.
+func (c *Cluster) connect(ctx context.Context, database string) (*pgx.Conn, error) {
+	return pgx.Connect(ctx, fmt.Sprintf("host=%s port=%d user=postgres dbname=%s sslmode=disable", c.dir, c.Port, database))
+}
+
+func findBin(tb testing.TB) string {
+	tb.Helper()
+	i := slices.IndexFunc(binDirs, func(dir string) bool {
+		_, err := os.Stat(filepath.Join(dir, "initdb"))
+		return err == nil
+	})
+	if i < 0 {
+		tb.Fatal("PostgreSQL 15 is not installed: run apt-get install postgresql-15")
+	}
+	return binDirs[i]
+}
+
+func freePort(tb testing.TB) int32 {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return int32(l.Addr().(*net.TCPAddr).Port)
+}
+
+func portString(port int32) string { return strconv.Itoa(int(port)) }
