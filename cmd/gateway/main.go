@@ -1,0 +1,40 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command gateway runs the network edges that tenants share. Its subcommand ingress routes visitors and agents to their
+// tenant by TLS server name; it never terminates TLS.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	err := newCommand().ExecuteContext(ctx)
+	stop()
+	if err != nil {
+		os.Exit(1)
+	}
+}
+
+func newCommand() *cobra.Command {
+	var verbosity int
+	root := &cobra.Command{
+		Use:               "gateway",
+		Short:             "Network edges of ChatTenant, shared by all tenants",
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			cmd.SetContext(withLogging(cmd.Context(), verbosity))
+		},
+	}
+	root.PersistentFlags().IntVarP(&verbosity, "v", "v", 0, "log verbosity: 0 is for operators, 4 for debugging")
+	root.AddCommand(newIngressCommand())
+	return root
+}

@@ -1,0 +1,52 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ingress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+
+	"github.com/chattenant/chattenant/api/naming"
+)
+
+// DialFunc connects to the chat server of a tenant.
+type DialFunc func(ctx context.Context, tenant string) (*net.TCPConn, error)
+
+// ClusterDial reaches a tenant through its Service, resolved by DNS under the cluster's domain. The name is absolute, so
+// that no search path of the pod can lead elsewhere. Resolving and connecting together take at most timeout.
+func ClusterDial(clusterDomain string, timeout time.Duration) DialFunc {
+	dialer := &net.Dialer{Timeout: timeout, KeepAliveConfig: keepAlive()}
+	suffix := "." + strings.Trim(clusterDomain, ".") + "."
+	port := strconv.Itoa(naming.ChatServerPort)
+	return func(ctx context.Context, tenant string) (*net.TCPConn, error) {
+		host := naming.ServiceHost(tenant, naming.ChatServer) + suffix
+		conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+		if err != nil {
+			return nil, fmt.Errorf("dial chat server: %w", err)
+		}
+		tcp, ok := conn.(*net.TCPConn)
+		if !ok {
+			return nil, errors.Join(fmt.Errorf("dial chat server: got a %T", conn), conn.Close())
+		}
+		return tcp, nil
+	}
+}
+
+// preface is what a chat server gets before anything else: whose connection this is, then the bytes already read. One
+// slice, so that both leave in one segment.
+func preface(client *net.TCPConn, raw []byte) ([]byte, error) {
+	const version = 2
+	header, err := proxyproto.HeaderProxyFromAddrs(version, client.RemoteAddr(), client.LocalAddr()).Format()
+	if err != nil {
+		return nil, fmt.Errorf("format PROXY header: %w", err)
+	}
+	return append(header, raw...), nil
+}

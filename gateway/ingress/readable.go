@@ -1,0 +1,30 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ingress
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// awaitReadable blocks until conn has bytes, an end of file or an error to read, or its read deadline passes. Unlike a
+// Read it needs no buffer, and unlike io.Copy no kernel pipe: a connection at rest costs only its two sockets.
+func awaitReadable(conn *net.TCPConn) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("reach socket: %w", err)
+	}
+	var peek [1]byte
+	err = raw.Read(func(fd uintptr) bool {
+		_, _, err := unix.Recvfrom(int(fd), peek[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		return !errors.Is(err, unix.EAGAIN)
+	})
+	if err != nil {
+		return fmt.Errorf("wait for data: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ingress
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/clock"
+)
+
+// burst is how long a direction keeps its kernel pipe while no more bytes come. It also bounds how far the bytes metric
+// lags behind a long transfer.
+const burst = time.Second
+
+var errIdle = errors.New("connection idle for too long")
+
+// relay passes bytes both ways between a client and its tenant until both have finished or either fails.
+type relay struct {
+	client, upstream *net.TCPConn
+	traffic          *traffic
+	clock            clock.Clock
+
+	// mu orders a change of limit with the deadlines derived from it.
+	mu sync.Mutex
+	// limit is how long both directions may rest: the idle time-out, then the half-closed one.
+	limit time.Duration
+	// halfClosedLimit becomes limit when the first direction ends.
+	halfClosedLimit time.Duration
+	// active is when bytes were last seen, in either direction.
+	active time.Time
+}
+
+// run returns when both directions have ended and both connections are closed. Cancelling ctx ends them.
+func (r *relay) run(ctx context.Context) {
+	defer r.abort()
+	stop := context.AfterFunc(ctx, r.abort)
+	defer stop()
+	r.active = r.clock.Now()
+	out := make(chan struct{})
+	go func() {
+		defer close(out)
+		r.pump(r.client, r.upstream, r.traffic.out)
+	}()
+	r.pump(r.upstream, r.client, r.traffic.in)
+	<-out
+}
+
+// abort closes both connections, which ends both directions.
+func (r *relay) abort() {
+	r.client.Close()
+	r.upstream.Close()
+}
+
+// pump carries one direction. An end of file is passed on as one, so that the other direction may still finish; any
+// error ends both: TLS peers tell a cut connection from a finished one by themselves.
+func (r *relay) pump(dst, src *net.TCPConn, bytes prometheus.Counter) {
+	if err := r.copyAll(dst, src, bytes); err != nil {
+		r.abort()
+		return
+	}
+	if err := dst.CloseWrite(); err != nil {
+		r.abort()
+		return
+	}
+	r.halfClosed(dst)
+}
+
+// copyAll copies until end of file. Between bursts it holds neither buffer nor pipe.
+func (r *relay) copyAll(dst, src *net.TCPConn, bytes prometheus.Counter) error {
+	for {
+		if err := r.rest(src); err != nil {
+			return err
+		}
+		if err := src.SetReadDeadline(r.clock.Now().Add(burst)); err != nil {
+			return err
+		}
+		n, err := io.Copy(dst, src) // splice(2), through a pipe of the runtime's pool
+		bytes.Add(float64(n))
+		r.touch() // a slow receiver may have held the burst up for long
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+	}
+}
+
+// rest waits for src to become readable while the connection as a whole is not idle for too long.
+func (r *relay) rest(src *net.TCPConn) error {
+	for {
+		if err := r.setRestDeadline(src); err != nil {
+			return err
+		}
+		err := awaitReadable(src)
+		if err == nil {
+			r.touch()
+			return nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+	}
+}
+
+func (r *relay) setRestDeadline(src *net.TCPConn) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	deadline := r.active.Add(r.limit)
+	if !r.clock.Now().Before(deadline) {
+		return errIdle
+	}
+	return src.SetReadDeadline(deadline)
+}
+
+func (r *relay) touch() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.active = r.clock.Now()
+}
+
+// halfClosed brings the limit of the direction that is still open, the one that reads from src, forward.
+func (r *relay) halfClosed(src *net.TCPConn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.limit = r.halfClosedLimit
+	r.active = r.clock.Now()
+	// When src is gone already its pump knows: an error here has nothing to add.
+	_ = src.SetReadDeadline(r.active.Add(r.limit))
+}

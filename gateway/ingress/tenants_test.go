@@ -1,0 +1,133 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ingress_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"math/big"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+)
+
+// tenantServer is a chat server's stand-in: it insists on a PROXY header, then does what its test wants.
+type tenantServer struct {
+	addr  string
+	roots *x509.CertPool // nil when it speaks no TLS
+
+	mu      sync.Mutex
+	headers []*proxyproto.Header
+}
+
+// startTLSTenant terminates TLS for host and echoes.
+func startTLSTenant(t testing.TB, host string) *tenantServer {
+	t.Helper()
+	cert := newCertificate(t, host)
+	roots := x509.NewCertPool()
+	roots.AddCert(cert.Leaf)
+	config := &tls.Config{
+		MinVersion:   tls.VersionTLS12,
+		Certificates: []tls.Certificate{cert},
+		NextProtos:   []string{"http/1.1", "acme-tls/1"},
+	}
+	tenant := startTenant(t, func(conn net.Conn) { echo(tls.Server(conn, config)) })
+	tenant.roots = roots
+	return tenant
+}
+
+// startTenant hands every connection to serve after the PROXY header; serve owns it.
+func startTenant(t testing.TB, serve func(net.Conn)) *tenantServer {
+	t.Helper()
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenant := &tenantServer{addr: inner.Addr().String()}
+	listener := &proxyproto.Listener{
+		Listener:   inner,
+		ConnPolicy: func(proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) { return proxyproto.REQUIRE, nil },
+	}
+	var connections sync.WaitGroup
+	connections.Go(func() { tenant.acceptAll(listener, &connections, serve) })
+	t.Cleanup(func() {
+		listener.Close()
+		connections.Wait()
+	})
+	return tenant
+}
+
+func (s *tenantServer) acceptAll(listener net.Listener, connections *sync.WaitGroup, serve func(net.Conn)) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		connections.Go(func() {
+			defer conn.Close()
+			header := conn.(*proxyproto.Conn).ProxyHeader()
+			if header == nil {
+				return
+			}
+			s.mu.Lock()
+			s.headers = append(s.headers, header)
+			s.mu.Unlock()
+			serve(conn)
+		})
+	}
+}
+
+// header is the PROXY header of the connection that came n-th, from 0.
+func (s *tenantServer) header(t testing.TB, n int) *proxyproto.Header {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.headers) <= n {
+		t.Fatalf("the tenant saw %d connections, want more than %d", len(s.headers), n)
+	}
+	return s.headers[n]
+}
+
+func (s *tenantServer) seen() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.headers)
+}
+
+func echo(conn net.Conn) {
+	defer conn.Close()
+	_, _ = io.Copy(conn, conn)
+}
+
+func newCertificate(t testing.TB, host string) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		DNSNames:              []string{host},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(time.Hour),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+}
