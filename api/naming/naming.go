@@ -6,6 +6,8 @@
 // component has to trust a field that another one wrote.
 package naming
 
+import "strings"
+
 // Longest tenant name the API accepts, in bytes. Namespace adds a prefix and the result must stay a DNS label (63).
 const MaxTenantName = 40
 
@@ -17,6 +19,8 @@ const (
 	ChatServer = "chatserver"
 	// Postgres names the database's StatefulSet, Service and ServiceAccount.
 	Postgres = "postgres"
+	// EndpointCertificate names the Certificate and Secret with which the tenant's endpoint is served.
+	EndpointCertificate = "endpoint"
 )
 
 // Ports of a tenant's pods, TCP.
@@ -37,6 +41,9 @@ const (
 
 // Namespace is the namespace that holds everything of one tenant.
 func Namespace(tenant string) string { return namespacePrefix + tenant }
+
+// TenantOf is the inverse of Namespace. It answers false for a namespace that no tenant can have.
+func TenantOf(namespace string) (string, bool) { return strings.CutPrefix(namespace, namespacePrefix) }
 
 // ServiceHost is the name under which a Service of a tenant is dialled and verified: <service>.<namespace>.svc.
 func ServiceHost(tenant, service string) string { return service + "." + Namespace(tenant) + ".svc" }

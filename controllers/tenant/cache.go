@@ -1,0 +1,61 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tenant
+
+import (
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/chattenant/chattenant/api/v1alpha1"
+	"github.com/chattenant/chattenant/controllers/apply"
+)
+
+// CacheOptions bounds what the operator holds in memory: of namespaced objects only its own, without their bodies; of
+// nodes, volumes and pods what placement and diagnosis read. Secrets appear nowhere.
+func CacheOptions() cache.Options {
+	managed := labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy})
+	byObject := map[client.Object]cache.ByObject{
+		&corev1.Pod{}:                   {Label: managed, Transform: stripPod},
+		&corev1.PersistentVolumeClaim{}: {Label: managed, Transform: cache.TransformStripManagedFields()},
+		&corev1.PersistentVolume{}:      {Transform: cache.TransformStripManagedFields()},
+		&corev1.Node{}:                  {Transform: stripNode},
+		&cmv1.ClusterIssuer{}:           {Transform: cache.TransformStripManagedFields()},
+	}
+	for _, kind := range apply.Kinds() {
+		by := cache.ByObject{Label: managed, Transform: apply.Strip}
+		if _, ok := kind.(*corev1.Namespace); ok {
+			// A namespace that someone else made under a tenant's name has to be seen to be left alone.
+			by.Label = nil
+		}
+		byObject[kind] = by
+	}
+	return cache.Options{ByObject: byObject, DefaultTransform: cache.TransformStripManagedFields()}
+}
+
+func stripPod(in any) (any, error) {
+	pod, ok := in.(*corev1.Pod)
+	if !ok {
+		return in, nil
+	}
+	pod.ManagedFields, pod.Annotations = nil, nil
+	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName}
+	pod.Status = corev1.PodStatus{
+		Phase: pod.Status.Phase, Conditions: pod.Status.Conditions,
+		InitContainerStatuses: pod.Status.InitContainerStatuses, ContainerStatuses: pod.Status.ContainerStatuses,
+	}
+	return pod, nil
+}
+
+func stripNode(in any) (any, error) {
+	if node, ok := in.(*corev1.Node); ok {
+		return &corev1.Node{ObjectMeta: metav1.ObjectMeta{
+			Name: node.Name, UID: node.UID, ResourceVersion: node.ResourceVersion, Labels: node.Labels,
+		}}, nil
+	}
+	return in, nil
+}

@@ -1,0 +1,64 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tenant
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/chattenant/chattenant/api/naming"
+	"github.com/chattenant/chattenant/api/v1alpha1"
+	"github.com/chattenant/chattenant/controllers/desired"
+)
+
+// databasePhase runs the tenant's PostgreSQL.
+func (r *Reconciler) databasePhase(ctx context.Context, s *scope) (outcome, error) {
+	written, err := r.applyAll(ctx, s, desired.Database(r.input(s))...)
+	if err != nil {
+		return outcome{}, err
+	}
+	if written || !statefulSetAvailable(s.database) {
+		return diagnose(s, naming.Postgres, "PostgreSQL is starting"), nil
+	}
+	return outcome{done, v1alpha1.ReasonDatabaseAvailable, "PostgreSQL accepts connections"}, nil
+}
+
+// chatServerPhase runs the chat server. It needs the database's address: tenant pods resolve no names.
+func (r *Reconciler) chatServerPhase(ctx context.Context, s *scope) (outcome, error) {
+	in := r.input(s)
+	if in.PostgresAddress == "" {
+		return outcome{waiting, v1alpha1.ReasonPodsStarting, "Waiting for the address of PostgreSQL"}, nil
+	}
+	written, err := r.applyAll(ctx, s, desired.ChatServer(in)...)
+	if err != nil {
+		return outcome{}, err
+	}
+	if written || !deploymentAvailable(s.chatServer) {
+		return diagnose(s, naming.ChatServer, "Chat server replicas are starting"), nil
+	}
+	s.status.Versions = versions(s)
+	return outcome{done, v1alpha1.ReasonChatServerAvailable,
+		fmt.Sprintf("All %d replicas are ready", s.chatServer.Status.ReadyReplicas)}, nil
+}
+
+// endpoint reports what the ingress gateway needs: the host is this tenant's (a prerequisite) and pods are behind it.
+func (r *Reconciler) endpoint(_ context.Context, s *scope) (outcome, error) {
+	s.status.Endpoint = r.endpointStatus(s)
+	url := s.status.Endpoint.URL
+	if s.chatServer == nil || s.chatServer.Status.AvailableReplicas == 0 {
+		return outcome{waiting, v1alpha1.ReasonEndpointNotServing, "No ready chat server is behind " + url}, nil
+	}
+	return outcome{done, v1alpha1.ReasonEndpointServing, "Serving " + url}, nil
+}
+
+func (r *Reconciler) endpointStatus(s *scope) *v1alpha1.EndpointStatus {
+	status := &v1alpha1.EndpointStatus{URL: "https://" + s.tenant.Spec.Endpoint.Host}
+	if r.PublicPort != 443 {
+		status.URL = fmt.Sprintf("%s:%d", status.URL, r.PublicPort)
+	}
+	if cert := s.certificates[naming.EndpointCertificate]; cert != nil && cert.Status.NotAfter != nil {
+		status.CertificateNotAfter, status.CertificateIssuer = *cert.Status.NotAfter, cert.Spec.IssuerRef.Name
+	}
+	return status
+}

@@ -1,0 +1,100 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tenant
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/chattenant/chattenant/api/v1alpha1"
+	"github.com/chattenant/chattenant/controllers/apply"
+	"github.com/chattenant/chattenant/controllers/desired"
+	"github.com/chattenant/chattenant/controllers/policy"
+)
+
+// teardown takes a tenant down in an order that never leaves a pod without its network policies: workloads first, and
+// only when their pods are gone the rest. What is left then is decided by the deletionPolicy.
+func (r *Reconciler) teardown(ctx context.Context, s *scope) error {
+	if ns := s.facts.Namespace; ns == nil || !policy.Owns(s.tenant, ns) {
+		return r.finish(ctx, s)
+	}
+	if err := r.stopWorkloads(ctx, s); err != nil {
+		return err
+	}
+	if len(s.pods) > 0 {
+		s.removing(fmt.Sprintf("Waiting for %d pods to end", len(s.pods)))
+		return nil
+	}
+	if s.tenant.Spec.DeletionPolicy == v1alpha1.DeletionDelete {
+		return r.deleteNamespace(ctx, s)
+	}
+	return r.retainNamespace(ctx, s)
+}
+
+func (s *scope) removing(message string) {
+	s.deleting = &outcome{waiting, v1alpha1.ReasonRemoving, message}
+}
+
+func (r *Reconciler) stopWorkloads(ctx context.Context, s *scope) error {
+	if s.chatServer != nil {
+		if err := r.Applier.Delete(ctx, s.chatServer); err != nil {
+			return err
+		}
+	}
+	if s.database != nil {
+		return r.Applier.Delete(ctx, s.database)
+	}
+	return nil
+}
+
+// deleteNamespace removes the namespace with everything in it and waits until it is gone.
+func (r *Reconciler) deleteNamespace(ctx context.Context, s *scope) error {
+	s.removing(fmt.Sprintf("Waiting for namespace %s and all data in it to be removed", s.namespace()))
+	return r.Applier.Delete(ctx, s.facts.Namespace)
+}
+
+// retainNamespace keeps volumes, key and record, and removes everything else: certificates' keys too, which a tenant that
+// takes the data up gets anew. The operator gives up its own rights in the namespace last.
+func (r *Reconciler) retainNamespace(ctx context.Context, s *scope) error {
+	in := r.input(s)
+	binding := desired.OperatorBinding(in)
+	rest, err := r.Applier.Prune(ctx, s.namespace(), s.tenant.UID, apply.KeepIntents([]desired.Object{binding}))
+	if err != nil {
+		return err
+	}
+	if err := r.deleteTLSSecrets(ctx, s.namespace()); err != nil {
+		return err
+	}
+	if rest > 0 {
+		s.removing(fmt.Sprintf("Removing everything from namespace %s but volumes, key and record", s.namespace()))
+		return nil
+	}
+	if _, err := r.Applier.Apply(ctx, desired.RetainedNamespace(in)); err != nil {
+		return err
+	}
+	if _, err := r.Applier.Prune(ctx, s.namespace(), s.tenant.UID, nil); err != nil {
+		return err
+	}
+	return r.finish(ctx, s)
+}
+
+func (r *Reconciler) deleteTLSSecrets(ctx context.Context, namespace string) error {
+	for _, name := range desired.TLSSecretNames() {
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+		if err := r.Client.Delete(ctx, secret); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("delete secret %s/%s: %w", namespace, name, err)
+		}
+	}
+	return nil
+}
+
+// finish lets the ChatTenant go.
+func (r *Reconciler) finish(ctx context.Context, s *scope) error {
+	s.gone = true
+	return r.removeFinalizer(ctx, s.tenant)
+}
