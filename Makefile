@@ -95,13 +95,13 @@ lint-web: $(WEB)/node_modules/.package-lock.json ## Lint and type-check the widg
 
 .PHONY: lint-chart
 lint-chart: bin/helm ## Lint the chart
-	helm lint --strict charts/chattenant
+	helm lint --strict charts/chattenant --values charts/chattenant/ci/values.yaml
 
 ##@ Test
 
 .PHONY: unit
 unit: ## Run the unit and golden tests
-	go test ./api/... ./cmd/... ./controllers/... ./chatserver/... ./gateway/...
+	go test ./api/... ./cmd/... ./controllers/... ./chatserver/... ./gateway/... ./hack/chart
 
 .PHONY: test-api
 test-api: bin/helm bin/kustomize ## Test CRDs, admission, RBAC and chart against a real API server
