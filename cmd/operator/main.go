@@ -13,7 +13,7 @@ import (
 
 func main() {
 	if err := newCommand().ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
-		logf.Log.Error(err, "The operator ended")
+		logf.Log.Error(err, "Operator ended")
 		os.Exit(1)
 	}
 }

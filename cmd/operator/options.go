@@ -5,11 +5,12 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
+	"os"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"sigs.k8s.io/controller-runtime/pkg/log/zap"
-
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/chattenant/chattenant/controllers/desired"
@@ -23,7 +24,7 @@ type options struct {
 	leaderElect    bool
 	metricsAddress string
 	healthAddress  string
-	development    bool
+	logLevel       slog.Level
 }
 
 func newCommand() *cobra.Command {
@@ -38,7 +39,7 @@ func newCommand() *cobra.Command {
 			if err := o.validate(); err != nil {
 				return err
 			}
-			ctrl.SetLogger(zap.New(zap.UseDevMode(o.development)))
+			ctrl.SetLogger(logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: o.logLevel})))
 			return run(cmd.Context(), o)
 		},
 	}
@@ -61,7 +62,7 @@ func (o *options) addTo(f *pflag.FlagSet) {
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443",
 		"address of /metrics over TLS, for callers that may get it; 0 turns it off")
 	f.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address of /livez and /readyz over TLS")
-	f.BoolVar(&o.development, "development", false, "log for humans instead of JSON")
+	f.TextVar(&o.logLevel, "log-level", slog.LevelInfo, "lowest level that is logged: DEBUG, INFO, WARN or ERROR")
 }
 
 func (o *options) validate() error {
