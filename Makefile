@@ -59,8 +59,10 @@ generate: bin/controller-gen ## Regenerate code from the API types
 	  applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/v1alpha1
 
 .PHONY: manifests
-manifests: bin/controller-gen ## Regenerate CRDs and the chart's generated templates
+manifests: bin/controller-gen ## Regenerate CRDs, the operator's role and the chart's generated templates
 	controller-gen crd paths=./api/v1alpha1 output:crd:dir=config/crd/bases
+	controller-gen rbac:roleName=chattenant-operator,fileName=operator_role.yaml,headerFile=hack/boilerplate.yaml.txt \
+	  paths=./controllers/... output:rbac:dir=config/rbac
 	go run ./hack/chart
 
 .PHONY: fmt
