@@ -1,0 +1,107 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package conversation is the engine: it gives messages their place in the order, acknowledges them once they are on
+// disk, and brings every reader everything in that order without gaps.
+//
+// Delivery is pulled, not pushed. A commit only marks the conversation on each subscription that may read it; the
+// subscription then reads from its own cursor, out of a shared cache of recent events or out of the database. So the
+// hand-over from catching up to live is no special case, a slow reader costs a marker instead of a growing queue, and
+// a lost notification delays but never loses.
+package conversation
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"k8s.io/utils/clock"
+
+	"github.com/chattenant/chattenant/chatserver/store"
+)
+
+// Store is what the engine needs of the database.
+type Store interface {
+	Append(ctx context.Context, drafts []store.Draft, permit store.Permit) (store.Appended, error)
+	OpenConversation(ctx context.Context, visitor, clientID uuid.UUID, contact store.Contact) (
+		store.Conversation, bool, error)
+	EventsAfter(ctx context.Context, after []store.Position, limit int) ([]store.Event, error)
+	VisitorConversations(ctx context.Context, visitor uuid.UUID) ([]store.Conversation, error)
+	RecentConversations(ctx context.Context, limit int) ([]store.Conversation, error)
+	Conversations(ctx context.Context, ids []uuid.UUID) ([]store.Conversation, error)
+	TouchedWithin(ctx context.Context, d time.Duration) ([]store.Touched, error)
+	Heads(ctx context.Context, ids []uuid.UUID) ([]store.Touched, error)
+	LiveSessions(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error)
+	Epoch(ctx context.Context) (int64, error)
+	Listen(ctx context.Context, l store.Listener) error
+}
+
+// Config has the engine's collaborators.
+type Config struct {
+	Store   Store
+	Clock   clock.WithTicker
+	Logger  *slog.Logger
+	Metrics *Metrics
+}
+
+// Engine serves the conversations of one tenant on one replica.
+type Engine struct {
+	store   Store
+	clock   clock.WithTicker
+	log     *slog.Logger
+	metrics *Metrics
+
+	epoch  atomic.Int64
+	queue  chan *submission
+	hub    hub
+	recent *recent
+	remote *inbox
+
+	// accepting guards queue against being written to after it was closed.
+	accepting sync.RWMutex
+	stopped   bool
+}
+
+// New makes an engine and reads the database's epoch. Run makes it work.
+func New(ctx context.Context, c Config) (*Engine, error) {
+	e := &Engine{
+		store: c.Store, clock: c.Clock, log: c.Logger, metrics: c.Metrics,
+		queue: make(chan *submission, queueLength),
+		hub: newHub(), recent: newRecent(recentBytes), remote: newInbox(),
+	}
+	epoch, err := c.Store.Epoch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.epoch.Store(epoch)
+	return e, nil
+}
+
+// Run writes, listens and polls. It returns when ctx has ended and everything accepted before is answered.
+func (e *Engine) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { e.listen(ctx) })
+	wg.Go(func() { e.readRemote(ctx) })
+	wg.Go(func() { e.poll(ctx) })
+	// The writer outlives ctx: what was accepted is brought to an end.
+	wg.Go(func() { e.write(context.WithoutCancel(ctx)) })
+	<-ctx.Done()
+	e.stopAccepting()
+	wg.Wait()
+}
+
+// Epoch names the history of the database.
+func (e *Engine) Epoch() int64 { return e.epoch.Load() }
+
+// noteEpoch ends every subscription when the database was restored under us: clients come back and are reset.
+func (e *Engine) noteEpoch(epoch int64) {
+	if e.epoch.Swap(epoch) == epoch {
+		return
+	}
+	e.log.Info("The database's history changed, disconnecting clients", "epoch", epoch)
+	e.recent.clear()
+	e.hub.endAll(ErrRestored)
+}

@@ -1,0 +1,221 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package conversation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/chattenant/chattenant/chatserver/identity"
+	"github.com/chattenant/chattenant/chatserver/protocol"
+	"github.com/chattenant/chattenant/chatserver/seal"
+	"github.com/chattenant/chattenant/chatserver/store"
+)
+
+const (
+	// page is how many events are read from the database at once: it bounds what a reader holds in memory.
+	page = 50
+	// readTimeout bounds one read.
+	readTimeout = 5 * time.Second
+	// readRetry is the pause after a failed read.
+	readRetry = time.Second
+)
+
+// Next waits for and returns the next frames, encoded, of one conversation: its announcement, a reset, events in order
+// without gaps, caught_up. A database that is away is waited for. It returns an error when ctx ends, or ErrRevoked or
+// ErrRestored.
+func (s *Subscription) Next(ctx context.Context) ([][]byte, error) {
+	for {
+		id, f, err := s.take(ctx)
+		if err != nil {
+			return nil, err
+		}
+		frames, err := s.read(ctx, id, &f)
+		s.put(id, &f, err)
+		if err != nil {
+			if err := s.recover(ctx, id, err); err != nil {
+				return nil, err
+			}
+		}
+		if len(frames) > 0 {
+			return frames, nil
+		}
+	}
+}
+
+// take waits for a conversation that has something to send and returns a copy of its feed.
+func (s *Subscription) take(ctx context.Context) (uuid.UUID, feed, error) {
+	for {
+		id, f, ok, err := s.pop()
+		if ok || err != nil {
+			return id, f, err
+		}
+		select {
+		case <-ctx.Done():
+			return uuid.Nil, feed{}, ctx.Err()
+		case <-s.wake:
+		}
+	}
+}
+
+func (s *Subscription) pop() (uuid.UUID, feed, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reason != nil || len(s.queue) == 0 {
+		return uuid.Nil, feed{}, false, s.reason
+	}
+	id := s.queue[0]
+	s.queue = s.queue[1:]
+	f := s.feeds[id]
+	f.queued = false
+	return id, *f, true, nil
+}
+
+// put writes back what the reader changed; head and queued may have moved meanwhile. A conversation with more to send
+// goes to the end of the queue, so that a long one does not hold up the others.
+func (s *Subscription) put(id uuid.UUID, f *feed, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	current := s.feeds[id]
+	current.header, current.sent, current.announced = f.header, f.sent, f.announced
+	current.caughtUp, current.reset = f.caughtUp, f.reset
+	current.head = max(current.head, f.head)
+	if isLost(err) {
+		delete(s.feeds, id)
+		delete(s.heads, id)
+		return
+	}
+	if err != nil || current.sent < current.head {
+		s.enqueue(id, current)
+	}
+}
+
+// isLost tells errors that trying again cannot mend.
+func isLost(err error) bool { return errors.Is(err, store.ErrNotFound) || errors.Is(err, seal.ErrRefused) }
+
+func (s *Subscription) recover(ctx context.Context, id uuid.UUID, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	s.engine.log.Error("Cannot read a conversation", "conversation", id, "err", err)
+	s.engine.metrics.readErrors.Inc()
+	if isLost(err) {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.engine.clock.After(readRetry):
+		return nil
+	}
+}
+
+// read produces the frames that are due for one conversation and moves the feed.
+func (s *Subscription) read(ctx context.Context, id uuid.UUID, f *feed) (frames [][]byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	out := encoder{}
+	if !f.announced {
+		if err := s.announce(ctx, id, f, &out); err != nil {
+			return nil, err
+		}
+	}
+	if f.reset {
+		out.add(&protocol.Reset{Conversation: id, Epoch: s.engine.Epoch()})
+		f.reset = false
+	}
+	if f.sent < f.head {
+		events, err := s.engine.eventsAfter(ctx, store.Position{Conversation: id, Seq: f.sent})
+		if err != nil {
+			return out.frames, errors.Join(err, out.err)
+		}
+		f.sent += int64(len(events))
+		out.frames = append(out.frames, events...)
+	}
+	if !f.caughtUp && f.sent >= f.head {
+		out.add(&protocol.CaughtUp{Conversation: id, Epoch: s.engine.Epoch(), Seq: f.sent})
+		f.caughtUp = true
+	}
+	return out.frames, out.err
+}
+
+func (s *Subscription) announce(ctx context.Context, id uuid.UUID, f *feed, out *encoder) error {
+	if err := s.loadHeader(ctx, id, f); err != nil {
+		return err
+	}
+	frame := &protocol.Conversation{Conversation: id, OpenedAt: protocol.Time{Time: f.header.OpenedAt}, Head: f.head}
+	if s.principal.May(identity.ReadContact, f.header.Visitor) {
+		contact := f.header.Contact
+		frame.Contact = &protocol.Contact{
+			Name: protocol.Text{String: contact.Name}, Email: protocol.Text{String: contact.Email},
+		}
+	}
+	out.add(frame)
+	f.announced = true
+	return nil
+}
+
+// loadHeader reads the conversation unless the listing already did.
+func (s *Subscription) loadHeader(ctx context.Context, id uuid.UUID, f *feed) error {
+	if f.header != nil {
+		return nil
+	}
+	found, err := s.engine.store.Conversations(ctx, []uuid.UUID{id})
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 || !s.principal.May(identity.ReadConversation, found[0].Visitor) {
+		return fmt.Errorf("conversation: %w", store.ErrNotFound)
+	}
+	f.header, f.head = &found[0], max(f.head, found[0].Head)
+	return nil
+}
+
+// eventsAfter returns the next encoded events, out of the cache if it reaches back that far.
+func (e *Engine) eventsAfter(ctx context.Context, after store.Position) ([][]byte, error) {
+	if frames, ok := e.recent.after(after.Conversation, after.Seq); ok {
+		return frames, nil
+	}
+	e.metrics.pages.Inc()
+	events, err := e.store.EventsAfter(ctx, []store.Position{after}, page)
+	if err != nil {
+		return nil, err
+	}
+	frames := make([][]byte, 0, len(events))
+	for i := range events {
+		if events[i].Seq != after.Seq+int64(i)+1 {
+			return nil, fmt.Errorf("event %d follows %d", events[i].Seq, after.Seq+int64(i))
+		}
+		frame, err := e.encodeEvent(&events[i])
+		if err != nil {
+			return nil, err
+		}
+		frames = append(frames, frame)
+	}
+	if len(frames) == 0 {
+		return nil, errMissing
+	}
+	return frames, nil
+}
+
+var errMissing = errors.New("events below the head are missing")
+
+// encoder collects encoded frames and the first error.
+type encoder struct {
+	frames [][]byte
+	err    error
+}
+
+func (e *encoder) add(f protocol.Frame) {
+	data, err := protocol.Encode(f)
+	if err != nil {
+		e.err = errors.Join(e.err, err)
+		return
+	}
+	e.frames = append(e.frames, data)
+}

@@ -1,0 +1,186 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package conversation
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/chattenant/chattenant/chatserver/identity"
+	"github.com/chattenant/chattenant/chatserver/protocol"
+	"github.com/chattenant/chattenant/chatserver/store"
+)
+
+// Reasons for which the engine ends a subscription.
+var (
+	// ErrRevoked says that the agent signed out or was signed out.
+	ErrRevoked = errors.New("session ended")
+	// ErrRestored says that the database went back to an earlier state.
+	ErrRestored = errors.New("database was restored")
+)
+
+// window is how many conversations an agent is told of on arrival, besides those they have cursors for. Older ones
+// appear when something happens in them.
+const window = 200
+
+// Subscription is one socket's view of the conversations its principal may read. Next is for one goroutine, everything
+// else is safe for concurrent use.
+type Subscription struct {
+	engine    *Engine
+	principal identity.Principal
+	wake      chan struct{}
+
+	mu     sync.Mutex
+	feeds  map[uuid.UUID]*feed
+	queue  []uuid.UUID
+	heads  map[uuid.UUID]int64
+	reason error
+}
+
+// feed is how far a subscription is in one conversation.
+type feed struct {
+	// header is known once the conversation was read from the database; nil until then.
+	header *store.Conversation
+	// sent is the last seq handed out, head the last one known to exist.
+	sent, head int64
+	announced  bool
+	caughtUp   bool
+	// reset is set if the client's cursor is not of this history.
+	reset  bool
+	queued bool
+}
+
+// Subscribe starts a view for p that continues after cursors. End it with Close.
+func (e *Engine) Subscribe(
+	ctx context.Context, p identity.Principal, cursors map[uuid.UUID]protocol.Cursor,
+) (*Subscription, error) {
+	if err := e.admit(p); err != nil {
+		return nil, err
+	}
+	s := &Subscription{
+		engine: e, principal: p, wake: make(chan struct{}, 1),
+		feeds: map[uuid.UUID]*feed{}, heads: map[uuid.UUID]int64{},
+	}
+	// Registered before reading: what is committed meanwhile leaves a mark, so nothing falls between.
+	e.hub.add(s)
+	list, err := e.readable(ctx, p, cursors)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	for i := range list {
+		s.start(&list[i], cursors)
+	}
+	return s, nil
+}
+
+// readable lists what p may read and should be told of, oldest first.
+func (e *Engine) readable(
+	ctx context.Context, p identity.Principal, cursors map[uuid.UUID]protocol.Cursor,
+) ([]store.Conversation, error) {
+	if p.Kind == protocol.Visitor {
+		return e.store.VisitorConversations(ctx, p.ID)
+	}
+	list, err := e.store.RecentConversations(ctx, window)
+	if err != nil {
+		return nil, err
+	}
+	listed := map[uuid.UUID]bool{}
+	for i := range list {
+		listed[list[i].ID] = true
+	}
+	var others []uuid.UUID
+	for id := range cursors {
+		if !listed[id] {
+			others = append(others, id)
+		}
+	}
+	if len(others) == 0 {
+		return list, nil
+	}
+	older, err := e.store.Conversations(ctx, others)
+	return append(older, list...), err
+}
+
+// start begins the feed of a listed conversation at the client's cursor.
+func (s *Subscription) start(c *store.Conversation, cursors map[uuid.UUID]protocol.Cursor) {
+	if !s.principal.May(identity.ReadConversation, c.Visitor) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.feed(c.ID)
+	f.header, f.head = c, max(f.head, c.Head)
+	if cursor, ok := cursors[c.ID]; ok {
+		if cursor.Epoch == s.engine.Epoch() && cursor.Seq >= 0 && cursor.Seq <= c.Head {
+			f.sent = cursor.Seq
+		} else {
+			f.reset = true
+		}
+	}
+	s.enqueue(c.ID, f)
+}
+
+// mark notes that a conversation was opened or has a new head.
+func (s *Subscription) mark(id uuid.UUID, head int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.feed(id)
+	if head <= f.head && f.announced {
+		return
+	}
+	f.head = max(f.head, head)
+	s.heads[id] = f.head
+	s.enqueue(id, f)
+}
+
+func (s *Subscription) feed(id uuid.UUID) *feed {
+	f, ok := s.feeds[id]
+	if !ok {
+		f = &feed{}
+		s.feeds[id] = f
+	}
+	return f
+}
+
+// enqueue asks Next to look at a feed. Called with the lock held.
+func (s *Subscription) enqueue(id uuid.UUID, f *feed) {
+	if !f.queued {
+		f.queued = true
+		s.queue = append(s.queue, id)
+	}
+	s.notify()
+}
+
+func (s *Subscription) notify() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Heads returns the heads of the conversations that changed since the last call.
+func (s *Subscription) Heads() map[uuid.UUID]int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	heads := s.heads
+	s.heads = map[uuid.UUID]int64{}
+	return heads
+}
+
+// end makes Next return reason.
+func (s *Subscription) end(reason error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reason == nil {
+		s.reason = reason
+	}
+	s.notify()
+}
+
+// Close takes the subscription off the engine.
+func (s *Subscription) Close() { s.engine.hub.remove(s) }

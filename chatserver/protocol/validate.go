@@ -1,0 +1,69 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package protocol
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// Complaints about fields. They are sent to the client and never quote what it sent.
+var (
+	errClientID     = errors.New("clientId: want a UUID")
+	errConversation = errors.New("conversation: want a UUID")
+	errBody         = errors.New("body: want 1 to 4000 characters, not only spaces, no control characters but tab and newline")
+	errName         = errors.New("contact.name: want at most 200 characters on one line")
+	errEmail        = errors.New("contact.email: want at most 254 characters with one @ and no spaces")
+)
+
+// Validate reports the first field that breaks the protocol's rules.
+func (s *Send) Validate() error {
+	switch {
+	case s.Conversation == uuid.Nil:
+		return errConversation
+	case s.ClientID == uuid.Nil:
+		return errClientID
+	case !validBody(s.Body.Reveal()):
+		return errBody
+	}
+	return nil
+}
+
+// Validate reports the first field that breaks the protocol's rules.
+func (o *Open) Validate() error {
+	switch {
+	case o.ClientID == uuid.Nil:
+		return errClientID
+	case o.Contact == nil:
+		return nil
+	case !validLine(o.Contact.Name.Reveal(), MaxName):
+		return errName
+	case !validEmail(o.Contact.Email.Reveal()):
+		return errEmail
+	}
+	return nil
+}
+
+func validBody(body string) bool {
+	return utf8.RuneCountInString(body) <= MaxMessage && strings.TrimSpace(body) != "" &&
+		!strings.ContainsFunc(body, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' })
+}
+
+func validLine(line string, limit int) bool {
+	return utf8.RuneCountInString(line) <= limit && !strings.ContainsFunc(line, unicode.IsControl)
+}
+
+// validEmail only keeps out what cannot be an address: whether it is one shows when someone writes to it.
+func validEmail(email string) bool {
+	if email == "" {
+		return true
+	}
+	local, domain, ok := strings.Cut(email, "@")
+	return ok && local != "" && domain != "" && !strings.Contains(domain, "@") &&
+		validLine(email, MaxEmail) && !strings.ContainsFunc(email, unicode.IsSpace)
+}
