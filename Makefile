@@ -62,7 +62,7 @@ generate: bin/controller-gen ## Regenerate code from the API types
 manifests: bin/controller-gen ## Regenerate CRDs, the operator's role and the chart's generated templates
 	controller-gen crd paths=./api/v1alpha1 output:crd:dir=config/crd/bases
 	controller-gen rbac:roleName=chattenant-operator,fileName=operator_role.yaml,headerFile=hack/boilerplate.yaml.txt \
-	  paths=./controllers/... output:rbac:dir=config/rbac
+	  paths='./controllers/...;./cmd/operator' output:rbac:dir=config/rbac
 	go run ./hack/chart
 
 .PHONY: fmt
