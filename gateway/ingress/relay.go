@@ -16,9 +16,9 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// burst is how long a direction keeps its kernel pipe while no more bytes come. It also bounds how far the bytes metric
-// lags behind a long transfer.
-const burst = time.Second
+// maxBurst is how long a direction keeps its kernel pipe while no more bytes come, and how far the bytes metric lags
+// behind a long transfer.
+const maxBurst = time.Second
 
 var errIdle = errors.New("connection idle for too long")
 
@@ -34,8 +34,10 @@ type relay struct {
 	limit time.Duration
 	// halfClosedLimit becomes limit when the first direction ends.
 	halfClosedLimit time.Duration
-	// active is when bytes were last seen, in either direction.
+	// active is when a direction last changed between rest and burst.
 	active time.Time
+	// bursts counts the directions in a burst: while there is one the connection is not idle, however long it takes.
+	bursts int
 }
 
 // run returns when both directions have ended and both connections are closed. Cancelling ctx ends them.
@@ -79,30 +81,39 @@ func (r *relay) copyAll(dst, src *net.TCPConn, bytes prometheus.Counter) error {
 		if err := r.rest(src); err != nil {
 			return err
 		}
-		if err := src.SetReadDeadline(r.clock.Now().Add(burst)); err != nil {
-			return err
-		}
-		n, err := io.Copy(dst, src) // splice(2), through a pipe of the runtime's pool
+		n, err := r.burst(dst, src)
 		bytes.Add(float64(n))
-		r.touch() // a slow receiver may have held the burst up for long
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
 	}
 }
 
-// rest waits for src to become readable while the connection as a whole is not idle for too long.
+// burst copies until end of file, or until the first read that finds nothing after maxBurst. It may take longer where
+// dst is slow to take what was read.
+func (r *relay) burst(dst, src *net.TCPConn) (int64, error) {
+	r.bursting(+1)
+	defer r.bursting(-1)
+	if err := src.SetReadDeadline(r.clock.Now().Add(maxBurst)); err != nil {
+		return 0, err
+	}
+	return io.Copy(dst, src) // splice(2), through a pipe of the runtime's pool
+}
+
+func (r *relay) bursting(change int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.bursts += change
+	r.active = r.clock.Now()
+}
+
+// rest waits for src to become readable, unless the connection as a whole is idle for too long.
 func (r *relay) rest(src *net.TCPConn) error {
 	for {
 		if err := r.setRestDeadline(src); err != nil {
 			return err
 		}
-		err := awaitReadable(src)
-		if err == nil {
-			r.touch()
-			return nil
-		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
+		if err := awaitReadable(src); !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
 	}
@@ -111,17 +122,15 @@ func (r *relay) rest(src *net.TCPConn) error {
 func (r *relay) setRestDeadline(src *net.TCPConn) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	now := r.clock.Now()
+	if r.bursts > 0 {
+		r.active = now
+	}
 	deadline := r.active.Add(r.limit)
-	if !r.clock.Now().Before(deadline) {
+	if !now.Before(deadline) {
 		return errIdle
 	}
 	return src.SetReadDeadline(deadline)
-}
-
-func (r *relay) touch() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.active = r.clock.Now()
 }
 
 // halfClosed brings the limit of the direction that is still open, the one that reads from src, forward.

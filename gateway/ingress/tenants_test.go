@@ -107,6 +107,12 @@ func echo(conn net.Conn) {
 	_, _ = io.Copy(conn, conn)
 }
 
+// rawTCP is the connection beneath the one that startTenant hands out.
+func rawTCP(conn net.Conn) *net.TCPConn {
+	tcp, _ := conn.(*proxyproto.Conn).TCPConn()
+	return tcp
+}
+
 func newCertificate(t testing.TB, host string) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
