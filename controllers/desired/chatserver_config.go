@@ -50,11 +50,18 @@ func serverConfig(in Input) serverconfig.ChatServerConfiguration {
 		Kind:         serverconfig.Kind,
 		Tenant:       serverTenant(in),
 		Endpoint:     serverEndpoint(in),
-		Listen:       serverconfig.Listen{Public: anyAddress(naming.ChatServerPort), Health: anyAddress(naming.ChatServerHealthPort)},
+		Listen:       serverListen(),
 		TLS:          keyPair(endpointTLSDir),
 		Database:     serverDatabase(in),
 		Sealing:      serverSealing(in),
 		DrainSeconds: drainSeconds,
+	}
+}
+
+func serverListen() serverconfig.Listen {
+	return serverconfig.Listen{
+		Public: anyAddress(naming.ChatServerPort),
+		Health: anyAddress(naming.ChatServerHealthPort),
 	}
 }
 

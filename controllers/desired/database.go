@@ -111,8 +111,8 @@ func postgresServe(in Input) *corev1ac.ContainerApplyConfiguration {
 		WithLifecycle(corev1ac.Lifecycle().WithPreStop(fastShutdown())).
 		// Recovery after a crash replays at most max_wal_size.
 		WithStartupProbe(postgresProbe(1, 300)).
-		WithLivenessProbe(postgresProbe(10, 6)).
-		WithReadinessProbe(postgresProbe(5, 2)).
+		WithLivenessProbe(postgresProbe(20, 3)).
+		WithReadinessProbe(postgresProbe(10, 2)).
 		WithVolumeMounts(
 			readOnly("config", postgresConfigDir),
 			readOnly("tls", postgresTLSDir),

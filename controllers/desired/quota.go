@@ -48,13 +48,14 @@ func resourceQuota(in Input) Object {
 }
 
 // limitRange gives a container that states nothing a chat server's share, because the quota refuses pods without
-// requests and limits, and keeps a single container or volume from taking the whole quota.
+// requests and limits, and keeps a single container or volume from taking the whole quota. A limit that only the chat
+// server has is no default: it would be put on the database.
 func limitRange(in Input) Object {
 	chat, database := chatServerSizes(in), postgresSizes(in)
 	containers := corev1ac.LimitRangeItem().
 		WithType(corev1.LimitTypeContainer).
 		WithDefaultRequest(chat.requests).
-		WithDefault(chat.limits).
+		WithDefault(first(chat.limits, database.limits)).
 		WithMax(largest(chat.limits, database.limits))
 	volumes := corev1ac.LimitRangeItem().
 		WithType(corev1.LimitTypePersistentVolumeClaim).

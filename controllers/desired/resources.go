@@ -86,30 +86,33 @@ func times(list corev1.ResourceList, count int64) corev1.ResourceList {
 
 // sum adds what both lists name. A resource that only one names is left out: a sum over some would not bound the rest.
 func sum(a, b corev1.ResourceList) corev1.ResourceList {
-	total := make(corev1.ResourceList, len(a))
-	for name, quantity := range a {
-		other, both := b[name]
-		if !both {
-			continue
-		}
-		quantity.Add(other)
-		total[name] = quantity
-	}
-	return total
+	return combine(a, b, func(x, y resource.Quantity) resource.Quantity {
+		x.Add(y)
+		return x
+	})
 }
 
 // largest returns the larger quantity of each resource that both lists name.
 func largest(a, b corev1.ResourceList) corev1.ResourceList {
-	result := make(corev1.ResourceList, len(a))
-	for name, quantity := range a {
-		other, both := b[name]
-		if !both {
-			continue
+	return combine(a, b, func(x, y resource.Quantity) resource.Quantity {
+		if x.Cmp(y) < 0 {
+			return y
 		}
-		if other.Cmp(quantity) > 0 {
-			quantity = other
+		return x
+	})
+}
+
+// first returns a's quantity of each resource that both lists name.
+func first(a, b corev1.ResourceList) corev1.ResourceList {
+	return combine(a, b, func(x, _ resource.Quantity) resource.Quantity { return x })
+}
+
+func combine(a, b corev1.ResourceList, with func(x, y resource.Quantity) resource.Quantity) corev1.ResourceList {
+	both := make(corev1.ResourceList, len(a))
+	for name, x := range a {
+		if y, found := b[name]; found {
+			both[name] = with(x, y)
 		}
-		result[name] = quantity
 	}
-	return result
+	return both
 }
