@@ -1,0 +1,120 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/chattenant/chattenant/hack/images/internal/oci"
+)
+
+// recipe makes an image. Two calls that return the same key would make the same image.
+type recipe interface {
+	key(b *builder) (string, error)
+	build(b *builder) (oci.Image, error)
+}
+
+// recipes are all images by name.
+func recipes() map[string]recipe {
+	return map[string]recipe{
+		"operator":     goProgram{module: "../..", pkg: "./cmd/operator"},
+		"chatserver":   goProgram{module: "../..", pkg: "./cmd/chatserver"},
+		"gateway":      goProgram{module: "../..", pkg: "./cmd/gateway"},
+		"netprobe":     goProgram{module: "../..", pkg: "./test/netprobe"},
+		"pause":        goProgram{module: ".", pkg: "./pause"},
+		"postgres":     postgres{},
+		"cert-manager": builtProgram{file: "certmanager"},
+		"coredns":      builtProgram{file: "coredns"},
+	}
+}
+
+// nonroot is the user of every image with a program of ours, the same number as in distroless images.
+const nonroot = 65532
+
+// goProgram is an image with one statically linked Go program and nothing else.
+type goProgram struct{ module, pkg string }
+
+func (p goProgram) key(b *builder) (string, error) { return fileKey(p.compile(b)) }
+
+func (p goProgram) build(b *builder) (oci.Image, error) {
+	path, err := p.compile(b)
+	if err != nil {
+		return oci.Image{}, err
+	}
+	return programImage(path)
+}
+
+// compile builds the program, which takes a moment if nothing changed, and returns its path.
+func (p goProgram) compile(b *builder) (string, error) {
+	path := filepath.Join(b.scratch, filepath.Base(p.pkg))
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	command := exec.Command("go", "build", "-C", p.module, "-trimpath", "-buildvcs=false", "-ldflags=-s -w",
+		"-o", path, p.pkg)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if output, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building %s: %w: %s", p.pkg, err, output)
+	}
+	return path, nil
+}
+
+// builtProgram is an image with a program that the local cluster built.
+type builtProgram struct{ file string }
+
+func (p builtProgram) key(b *builder) (string, error) { return fileKey(b.program(p.file)) }
+
+func (p builtProgram) build(b *builder) (oci.Image, error) {
+	path, err := b.program(p.file)
+	if err != nil {
+		return oci.Image{}, err
+	}
+	return programImage(path)
+}
+
+// programImage holds a program at the root, under its own name, and a user to run it as.
+func programImage(path string) (oci.Image, error) {
+	name := filepath.Base(path)
+	layer, err := oci.Layer([]oci.Entry{
+		{Path: "etc", Mode: os.ModeDir | 0o755},
+		{Path: "etc/passwd", Mode: 0o644, Content: fmt.Appendf(nil,
+			"root:x:0:0:root:/:/sbin/nologin\nnonroot:x:%d:%d:nonroot:/:/sbin/nologin\n", nonroot, nonroot)},
+		{Path: "etc/group", Mode: 0o644, Content: fmt.Appendf(nil, "root:x:0:\nnonroot:x:%d:\n", nonroot)},
+		{Path: name, Mode: 0o755, Source: path},
+	})
+	return oci.Image{
+		Config: v1.Config{
+			User: fmt.Sprintf("%d:%d", nonroot, nonroot), WorkingDir: "/", Entrypoint: []string{"/" + name},
+		},
+		Layer: layer,
+	}, err
+}
+
+// fileKey identifies a file's content.
+func fileKey(path string, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	return hashOf(content), nil
+}
+
+func hashOf(parts ...[]byte) string {
+	hash := sha256.New()
+	for _, part := range parts {
+		fmt.Fprintf(hash, "%d\n", len(part))
+		hash.Write(part)
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:8])
+}

@@ -1,0 +1,175 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/chattenant/chattenant/hack/localcluster/internal/debian"
+	"github.com/chattenant/chattenant/hack/localcluster/internal/images"
+	"github.com/chattenant/chattenant/hack/localcluster/internal/kubeapi"
+	"github.com/chattenant/chattenant/hack/localcluster/internal/machine"
+	"github.com/chattenant/chattenant/hack/localcluster/internal/network"
+	"github.com/chattenant/chattenant/hack/localcluster/internal/parts"
+	"github.com/chattenant/chattenant/hack/localcluster/internal/progress"
+	"github.com/chattenant/chattenant/hack/localcluster/internal/topology"
+)
+
+// Up makes the cluster run, whatever of it runs already. It is quick where there is nothing to do.
+func (c *Cluster) Up(ctx context.Context) error {
+	report := progress.New(c.Out, c.Now)
+	if err := report.Step("Debian packages", c.packages); err != nil {
+		return err
+	}
+	programs, err := c.Programs(report)
+	if err != nil {
+		return err
+	}
+	var imageDir string
+	steps := []struct {
+		name string
+		work func() (string, error)
+	}{
+		{"cluster images", func() (string, error) {
+			dir, built, err := c.buildImages(programs)
+			imageDir = dir
+			return describe(built, "built", "cached"), err
+		}},
+		{"host", c.prepareHost},
+		{"machines", func() (string, error) { return c.startMachines(programs) }},
+		{"API server", func() (string, error) { return c.awaitAPI(ctx) }},
+		{"manifests", func() (string, error) { return c.applyManifests(programs, imageDir) }},
+		{"images", func() (string, error) { return c.loadOwn(imageDir) }},
+		{"nodes", func() (string, error) { return c.awaitNodes(ctx) }},
+		{"add-ons", func() (string, error) { return c.awaitAddons(ctx) }},
+	}
+	for _, step := range steps {
+		if err := report.Step(step.name, step.work); err != nil {
+			return err
+		}
+	}
+	report.Done("The cluster is up: export KUBECONFIG=" + c.Layout.AdminKubeconfig())
+	return nil
+}
+
+func (c *Cluster) packages() (string, error) {
+	missing := debian.Missing()
+	if len(missing) == 0 {
+		return "all there", nil
+	}
+	return "installed " + strings.Join(missing, " "), debian.Install(missing, c.Log)
+}
+
+// startMachines starts every machine that does not run as it should, and wires it.
+func (c *Cluster) startMachines(programs parts.Programs) (string, error) {
+	machines, err := c.machines()
+	if err != nil {
+		return "", err
+	}
+	var started []string
+	for _, spec := range parts.Specs(c.Layout, programs, c.Ports) {
+		isNew, err := machines[spec.Name].Ensure(spec)
+		if err != nil {
+			return "", err
+		}
+		if isNew {
+			started = append(started, spec.Name)
+		}
+	}
+	if err := wire(machines); err != nil {
+		return "", err
+	}
+	if len(started) == 0 {
+		return "all running", nil
+	}
+	return "started " + strings.Join(started, " "), nil
+}
+
+// wire connects the machines and lets those that are new begin.
+func wire(machines map[string]*machine.Machine) error {
+	pids := map[string]int{}
+	for name, each := range machines {
+		pid, err := each.PID()
+		if err != nil {
+			return err
+		}
+		if pid == 0 {
+			return fmt.Errorf("%s ended at once, see its init.log", name)
+		}
+		pids[name] = pid
+	}
+	if err := network.Wire(pids); err != nil {
+		return err
+	}
+	var failures []error
+	for _, each := range machines {
+		failures = append(failures, each.Wired())
+	}
+	return errors.Join(failures...)
+}
+
+func (c *Cluster) loadOwn(dir string) (string, error) {
+	var archives []string
+	for _, name := range ownImages {
+		archives = append(archives, filepath.Join(dir, name+".tar"))
+	}
+	return c.load(archives)
+}
+
+// Load imports archives of images into every node.
+func (c *Cluster) Load(archives []string) error {
+	report := progress.New(c.Out, c.Now)
+	for _, archive := range archives {
+		load := func() (string, error) { return c.load([]string{archive}) }
+		if err := report.Step(filepath.Base(archive), load); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load imports archives into all nodes at once, and says what it did.
+func (c *Cluster) load(archives []string) (string, error) {
+	machines, err := c.machines()
+	if err != nil {
+		return "", err
+	}
+	nodes := topology.Nodes()
+	loaded := make([]int, len(nodes))
+	var group errgroup.Group
+	for i, node := range nodes {
+		group.Go(func() error {
+			for _, archive := range archives {
+				isNew, err := images.Load(machines[node.Name], archive)
+				if err != nil {
+					return err
+				}
+				if isNew {
+					loaded[i]++
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return "", err
+	}
+	total := 0
+	for _, count := range loaded {
+		total += count
+	}
+	if total == 0 {
+		return "all there", nil
+	}
+	return fmt.Sprintf("loaded %d", total), nil
+}
+
+// api connects as the administrator.
+func (c *Cluster) api() (*kubeapi.Client, error) { return kubeapi.New(c.Layout.AdminKubeconfig()) }

@@ -1,0 +1,127 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package network wires the machines: a bridge in the control plane is the nodes' network, a routed link leads to the
+// outside, and nothing leads to the host or its uplink.
+package network
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"github.com/chattenant/chattenant/hack/localcluster/internal/topology"
+)
+
+const (
+	bridge       = "br0"
+	outsideLink  = "outside0"
+	outsideHost  = "192.0.2.2"
+	hostPrefix   = "/32"
+	networkWidth = "/24"
+)
+
+// Wire connects whatever is not connected yet. pids are the machines' first processes, by machine name.
+func Wire(pids map[string]int) error {
+	controlPlane := pids[topology.ControlPlane]
+	if !hasLink(controlPlane, bridge) {
+		if err := batch(controlPlane, controlPlaneLinks()); err != nil {
+			return err
+		}
+	}
+	if err := wireOutside(controlPlane, pids[topology.Outside]); err != nil {
+		return err
+	}
+	var failures []error
+	for _, node := range topology.Nodes() {
+		failures = append(failures, wireNode(controlPlane, pids[node.Name], node))
+	}
+	return errors.Join(failures...)
+}
+
+// controlPlaneLinks makes the nodes' network. Services are routed to it so that kube-proxy's rules, which see a packet
+// only once it has a route, can redirect what the API server sends to webhooks.
+func controlPlaneLinks() []string {
+	return []string{
+		"link set lo up",
+		"link add " + bridge + " type bridge",
+		"addr add " + topology.ControlPlaneAddress + networkWidth + " dev " + bridge,
+		"link set " + bridge + " up",
+		"route add " + topology.ServiceCIDR + " dev " + bridge,
+	}
+}
+
+// wireOutside links the control plane, which routes for the nodes, with the machine that plays the internet.
+func wireOutside(controlPlane, outside int) error {
+	if hasLink(outside, "eth0") {
+		return nil
+	}
+	if err := link(controlPlane, outsideLink, outside); err != nil {
+		return err
+	}
+	inside := []string{
+		"addr add " + topology.OutsideGateway + networkWidth + " dev " + outsideLink,
+		"link set " + outsideLink + " up",
+		"route add " + topology.MetadataAddress + hostPrefix + " via " + outsideHost,
+	}
+	if err := batch(controlPlane, inside); err != nil {
+		return err
+	}
+	beyond := []string{"link set lo up", "addr add " + outsideHost + networkWidth + " dev eth0"}
+	for _, address := range topology.OutsideAddresses() {
+		beyond = append(beyond, "addr add "+address+hostPrefix+" dev lo")
+	}
+	return batch(outside, append(beyond, "link set eth0 up", "route add default via "+topology.OutsideGateway))
+}
+
+// wireNode puts a node on the bridge, with the control plane as its gateway, and routes its Pods' range to it.
+func wireNode(controlPlane, pid int, node topology.Node) error {
+	if hasLink(pid, "eth0") {
+		return nil
+	}
+	if err := link(controlPlane, node.Name, pid); err != nil {
+		return err
+	}
+	err := batch(controlPlane, []string{
+		"link set " + node.Name + " master " + bridge + " up",
+		"route replace " + node.PodCIDR() + " via " + node.Address(),
+	})
+	if err != nil {
+		return err
+	}
+	return batch(pid, []string{
+		"link set lo up",
+		"addr add " + node.Address() + networkWidth + " dev eth0",
+		"link set eth0 up",
+		"route add default via " + topology.ControlPlaneAddress,
+	})
+}
+
+// link makes a cable between the namespaces of two processes, called name at the near and eth0 at the far end.
+func link(near int, name string, far int) error {
+	return ip("link", "add", "name", name, "netns", strconv.Itoa(near), "type", "veth",
+		"peer", "name", "eth0", "netns", strconv.Itoa(far))
+}
+
+func ip(argv ...string) error {
+	if output, err := exec.Command("ip", argv...).CombinedOutput(); err != nil {
+		return fmt.Errorf("ip %s: %w: %s", strings.Join(argv, " "), err, output)
+	}
+	return nil
+}
+
+// batch runs ip commands in the namespace of a process.
+func batch(pid int, commands []string) error {
+	command := exec.Command("nsenter", "--target", strconv.Itoa(pid), "--net", "ip", "-batch", "-")
+	command.Stdin = strings.NewReader(strings.Join(commands, "\n") + "\n")
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("ip: %w: %s", err, output)
+	}
+	return nil
+}
+
+func hasLink(pid int, name string) bool {
+	return exec.Command("nsenter", "--target", strconv.Itoa(pid), "--net", "ip", "link", "show", "dev", name).Run() == nil
+}
