@@ -179,6 +179,7 @@ type KMSKey struct {
 type TenantDatabase struct {
 	// storageSize is the size of the database's volume, in place of the class's. It cannot change.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('256Mi')) >= 0",message="storageSize must be at least 256Mi: an empty database already takes much of that"
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="storageSize cannot change: volumes are not resized in this release"
 	StorageSize resource.Quantity `json:"storageSize,omitzero"`
 }
@@ -235,6 +236,7 @@ type SubProcessorPolicy struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	Use []SubProcessorUse `json:"use,omitempty"`
 
@@ -242,6 +244,7 @@ type SubProcessorPolicy struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	Objections []SubProcessorObjection `json:"objections,omitempty"`
 }

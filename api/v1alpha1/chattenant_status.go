@@ -24,13 +24,15 @@ type EndpointStatus struct {
 	CertificateIssuer string `json:"certificateIssuer,omitempty"`
 }
 
-// PlacementStatus lists objects and the places they were found in.
+// PlacementStatus lists objects and the places they were found in. It is empty while nothing has a place yet.
+// +kubebuilder:validation:MinProperties=0
 type PlacementStatus struct {
 	// objects lists each pod and volume of the tenant.
 	// +optional
 	// +listType=map
 	// +listMapKey=kind
 	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	Objects []PlacedObject `json:"objects,omitempty"`
 }
@@ -82,7 +84,8 @@ type EncryptionStatus struct {
 	KeyGeneration int64 `json:"keyGeneration,omitempty"`
 }
 
-// VersionStatus holds the images a tenant runs.
+// VersionStatus holds the images a tenant runs. It is empty while nothing runs yet.
+// +kubebuilder:validation:MinProperties=0
 type VersionStatus struct {
 	// chatServer is the chat server's image.
 	// +optional

@@ -91,13 +91,11 @@ type ChatTenantSpec struct {
 	// Delete removes them all. It defaults to Retain.
 	// +optional
 	// +default="Retain"
-	// +kubebuilder:default=Retain
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 
 	// reconciliation pauses the operator's work on this tenant. It defaults to Active.
 	// +optional
 	// +default="Active"
-	// +kubebuilder:default=Active
 	Reconciliation Reconciliation `json:"reconciliation,omitempty"`
 
 	// adoptUID takes up the data that an earlier tenant of this name left behind under deletionPolicy Retain. It is
@@ -116,6 +114,7 @@ type ChatTenantStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 

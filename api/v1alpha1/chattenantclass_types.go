@@ -108,6 +108,7 @@ type ClassDatabase struct {
 
 	// storageSize is the size of a database's volume. It cannot change.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('256Mi')) >= 0",message="storageSize must be at least 256Mi: an empty database already takes much of that"
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="storageSize cannot change: create another class"
 	StorageSize resource.Quantity `json:"storageSize,omitzero"`
 
@@ -116,12 +117,12 @@ type ClassDatabase struct {
 	Resources *Resources `json:"resources,omitempty"`
 }
 
-// ClassChatServer is the size of each tenant's chat server.
+// ClassChatServer is the size of each tenant's chat server. An empty one holds the default number of replicas.
+// +kubebuilder:validation:MinProperties=1
 type ClassChatServer struct {
 	// replicas is the number of chat server pods. It defaults to 2.
 	// +optional
 	// +default=2
-	// +kubebuilder:default=2
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10
 	Replicas int32 `json:"replicas,omitempty"`

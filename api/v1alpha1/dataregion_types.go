@@ -17,9 +17,7 @@ type DataRegionSpec struct {
 
 	// jurisdiction is the country of the place, ISO 3166-1 alpha-2. It cannot change.
 	// +required
-	// +kubebuilder:validation:MinLength=2
-	// +kubebuilder:validation:MaxLength=2
-	// +kubebuilder:validation:XValidation:rule="self != 'EU'",message="a region lies in one country: use its two-letter ISO 3166-1 code"
+	// +kubebuilder:validation:XValidation:rule="size(self) == 2 && self != 'EU'",message="a region lies in one country: use its two-letter ISO 3166-1 code"
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="jurisdiction cannot change: create another DataRegion"
 	Jurisdiction Jurisdiction `json:"jurisdiction,omitempty"`
 

@@ -83,6 +83,7 @@ type SubProcessorSpec struct {
 	// +listType=map
 	// +listMapKey=host
 	// +listMapKey=port
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	Endpoints []RecipientEndpoint `json:"endpoints,omitempty"`
 

@@ -8,7 +8,7 @@ package v1alpha1
 // PlacementStatusApplyConfiguration represents a declarative configuration of the PlacementStatus type for use
 // with apply.
 //
-// PlacementStatus lists objects and the places they were found in.
+// PlacementStatus lists objects and the places they were found in. It is empty while nothing has a place yet.
 type PlacementStatusApplyConfiguration struct {
 	// objects lists each pod and volume of the tenant.
 	Objects []PlacedObjectApplyConfiguration `json:"objects,omitempty"`

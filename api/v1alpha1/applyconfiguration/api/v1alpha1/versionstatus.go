@@ -8,7 +8,7 @@ package v1alpha1
 // VersionStatusApplyConfiguration represents a declarative configuration of the VersionStatus type for use
 // with apply.
 //
-// VersionStatus holds the images a tenant runs.
+// VersionStatus holds the images a tenant runs. It is empty while nothing runs yet.
 type VersionStatusApplyConfiguration struct {
 	// chatServer is the chat server's image.
 	ChatServer *string `json:"chatServer,omitempty"`
