@@ -70,7 +70,7 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	e := &Engine{
 		store: c.Store, clock: c.Clock, log: c.Logger, metrics: c.Metrics,
 		queue: make(chan *submission, queueLength),
-		hub: newHub(), recent: newRecent(recentBytes), remote: newInbox(),
+		hub:   newHub(), recent: newRecent(recentBytes), remote: newInbox(),
 	}
 	epoch, err := c.Store.Epoch(ctx)
 	if err != nil {

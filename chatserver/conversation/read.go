@@ -96,7 +96,9 @@ func (s *Subscription) put(id uuid.UUID, f *feed, err error) {
 }
 
 // isLost tells errors that trying again cannot mend.
-func isLost(err error) bool { return errors.Is(err, store.ErrNotFound) || errors.Is(err, seal.ErrRefused) }
+func isLost(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, seal.ErrRefused)
+}
 
 func (s *Subscription) recover(ctx context.Context, id uuid.UUID, err error) error {
 	if ctx.Err() != nil {

@@ -57,7 +57,9 @@ func (l *listener) ConversationsTouched(_ context.Context, ids []uuid.UUID) {
 }
 
 // SessionsRevoked implements store.Listener.
-func (l *listener) SessionsRevoked(_ context.Context, ids []uuid.UUID) { l.hub.endSessions(ids, ErrRevoked) }
+func (l *listener) SessionsRevoked(_ context.Context, ids []uuid.UUID) {
+	l.hub.endSessions(ids, ErrRevoked)
+}
 
 // EndSessions closes the sockets of agent sessions on this replica.
 func (e *Engine) EndSessions(ids ...uuid.UUID) { e.hub.endSessions(ids, ErrRevoked) }

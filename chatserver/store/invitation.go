@@ -70,3 +70,14 @@ func (s *Store) setPassword(ctx context.Context, tx pgx.Tx, agent uuid.UUID, has
 	}
 	return s.findAgent(ctx, tx, `SELECT id, display_name, password FROM agent WHERE id = $1`, agent)
 }
+
+// InvitationExists tells whether a token could be redeemed now.
+func (s *Store) InvitationExists(ctx context.Context, tokenHash [32]byte) (bool, error) {
+	var exists bool
+	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM invitation
+		WHERE token_hash = $1 AND redeemed_at IS NULL AND expires_at > now())`, tokenHash[:]).Scan(&exists)
+	if err != nil {
+		return false, fmt.Errorf("find invitation: %w", err)
+	}
+	return exists, nil
+}
