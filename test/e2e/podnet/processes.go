@@ -1,0 +1,119 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package podnet
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// ErrNoProcess says that no process of that pod, container or node runs on this machine.
+var ErrNoProcess = errors.New("no such process on this machine")
+
+// KillContainer ends the first process of a container with SIGKILL, and with it the whole container: a crash, with no
+// chance to say goodbye. The id is that of a pod's container status, for example containerd://0123abcd.
+func KillContainer(id string) error {
+	_, name, found := strings.Cut(id, "://")
+	if !found || name == "" {
+		return fmt.Errorf("container id %q has no runtime", id)
+	}
+	pids, err := processes(func(dir string) bool { return strings.Contains(read(dir, "cgroup"), name) })
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		if firstOfNamespace(read(procDir(pid), "status")) {
+			return unix.Kill(pid, unix.SIGKILL)
+		}
+	}
+	return fmt.Errorf("container %s: %w", name, ErrNoProcess)
+}
+
+// podProcess finds a process of a pod by its control group, which carries the pod's UID. It is in the pod's network
+// namespace, whichever of the pod's containers it belongs to.
+func podProcess(uid types.UID) (int, error) {
+	// The systemd driver writes underscores, because a dash separates levels there.
+	plain, escaped := "pod"+string(uid), "pod"+strings.ReplaceAll(string(uid), "-", "_")
+	pids, err := processes(func(dir string) bool {
+		cgroup := read(dir, "cgroup")
+		return strings.Contains(cgroup, plain) || strings.Contains(cgroup, escaped)
+	})
+	return first(pids, err, fmt.Sprintf("pod %s", uid))
+}
+
+// nodeProcess finds the kubelet of a node, which runs in the node's own network namespace.
+func nodeProcess(name string) (int, error) {
+	pids, err := processes(func(dir string) bool {
+		arguments := strings.Split(read(dir, "cmdline"), "\x00")
+		return filepath.Base(arguments[0]) == "kubelet" && contains(arguments, "--hostname-override="+name)
+	})
+	return first(pids, err, "kubelet of node "+name)
+}
+
+func first(pids []int, err error, what string) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	if len(pids) == 0 {
+		return 0, fmt.Errorf("%s: %w", what, ErrNoProcess)
+	}
+	return pids[0], nil
+}
+
+// processes lists the processes whose /proc directory matches. Those that end meanwhile read as empty and do not match.
+func processes(matches func(dir string) bool) ([]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	var pids []int
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err == nil && matches(procDir(pid)) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}
+
+func procDir(pid int) string { return filepath.Join("/proc", strconv.Itoa(pid)) }
+
+func read(dir, file string) string {
+	content, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil {
+		return ""
+	}
+	return string(content)
+}
+
+// firstOfNamespace says whether /proc/PID/status is that of process 1 of a PID namespace below ours.
+func firstOfNamespace(status string) bool {
+	for line := range strings.Lines(status) {
+		ids, found := strings.CutPrefix(line, "NSpid:")
+		if !found {
+			continue
+		}
+		numbers := strings.Fields(ids)
+		return len(numbers) > 1 && numbers[len(numbers)-1] == "1"
+	}
+	return false
+}
+
+func contains(list []string, item string) bool {
+	for _, each := range list {
+		if each == item {
+			return true
+		}
+	}
+	return false
+}
