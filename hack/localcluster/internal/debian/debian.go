@@ -32,7 +32,6 @@ var tools = []tool{
 	{"ip", "iproute2"},
 	{"nsenter", "util-linux"},
 	{"mount", "mount"},
-	{"modprobe", "kmod"},
 }
 
 // policyFile, while it exists and says so, keeps packages from starting services.

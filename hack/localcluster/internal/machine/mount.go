@@ -29,9 +29,8 @@ func mountAll(spec Spec) error {
 	cluster := filepath.Join(staging, filepath.Base(ClusterDir))
 	programs := filepath.Join(staging, filepath.Base(ProgramsDir))
 	steps := []mount{
-		// What the host mounts later appears here, what is mounted here stays here, and Pods may share it.
+		// What the host mounts later appears here, what is mounted here stays here.
 		{target: "/", flags: unix.MS_REC | unix.MS_SLAVE},
-		{target: "/", flags: unix.MS_REC | unix.MS_SHARED},
 		{source: "proc", target: "/proc", fstype: "proc", flags: hardened | unix.MS_NOEXEC},
 		{source: "tmpfs", target: staging, fstype: "tmpfs", flags: hardened, data: "mode=755"},
 	}
@@ -52,6 +51,10 @@ func mountAll(spec Spec) error {
 	}
 	if err := unix.Unmount(staging, unix.MNT_DETACH); err != nil {
 		return fmt.Errorf("unmounting %s: %w", staging, err)
+	}
+	// Last, or the staging folder's end would be shared too: Pods may see what is mounted later.
+	if err := mountEach([]mount{{target: "/", flags: unix.MS_REC | unix.MS_SHARED}}); err != nil {
+		return err
 	}
 	return linkRun()
 }
