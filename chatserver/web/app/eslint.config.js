@@ -40,6 +40,8 @@ export default defineConfig(
         { selector: 'JSXAttribute[name.name="style"]', message: 'The pages’ policy forbids inline style.' },
       ],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      // An empty name is as good as none.
+      '@typescript-eslint/prefer-nullish-coalescing': ['error', { ignorePrimitives: { string: true } }],
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
     },
   },

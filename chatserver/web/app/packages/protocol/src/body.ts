@@ -1,9 +1,6 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-/** The longest message, in characters (Unicode code points), as the server counts them. */
-export const MAX_BODY_CHARACTERS = 4000;
-
 // Control characters draw nothing, but JSON escapes each into six bytes: 4,000 of them would not fit into a frame.
 const INVISIBLE = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F]/g;
 const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;

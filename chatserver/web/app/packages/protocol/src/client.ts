@@ -171,6 +171,8 @@ export class ChatClient {
 
   #welcomed(frame: WelcomeFrame): void {
     this.#self = frame.self;
+    // A cursor that `hello` had no room for is not answered by a `reset`: the epoch tells as well.
+    for (const { id } of this.#transcripts.outdated(frame.epoch)) this.#reset(id, frame.epoch);
     this.#outboxChanged();
   }
 
@@ -183,8 +185,7 @@ export class ChatClient {
         this.#event(frame);
         break;
       case 'reset':
-        this.#transcripts.reset(frame);
-        this.#outbox.unacknowledge(frame.conversation);
+        this.#reset(frame.conversation, frame.epoch);
         break;
       case 'opened':
         this.#transcripts.opened(frame);
@@ -208,6 +209,11 @@ export class ChatClient {
         break;
     }
     this.#outboxChanged();
+  }
+
+  #reset(conversation: string, epoch: number): void {
+    this.#transcripts.reset(conversation, epoch);
+    this.#outbox.unacknowledge(conversation);
   }
 
   #event(frame: EventFrame): void {

@@ -7,9 +7,6 @@ export const PROTOCOL_VERSION = 1;
 /** The WebSocket subprotocol asked for in the handshake. */
 export const SUBPROTOCOL = 'chattenant.v1';
 
-/** Upper bound of a frame in bytes, as the server enforces it. */
-export const MAX_FRAME_BYTES = 16 * 1024;
-
 /** The last event a client has of one conversation. */
 export interface Cursor {
   readonly epoch: number;

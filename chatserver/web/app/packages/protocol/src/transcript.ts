@@ -1,7 +1,13 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Contact, ConversationFrame, Cursor, EventFrame, OpenedFrame, ResetFrame } from './frames';
+import type { Contact, ConversationFrame, Cursor, EventFrame, OpenedFrame } from './frames';
+
+/**
+ * How many cursors a `hello` may carry, so that it stays below the largest frame. The server sends a conversation whose
+ * cursor is left out from the start, and what is known of it is dropped here: more traffic, the same result.
+ */
+export const MAX_CURSORS = 150;
 
 /** What became of an event: added, dropped because it was known, or refused because something before it is missing. */
 export type Appended = 'added' | 'known' | 'gap';
@@ -28,6 +34,15 @@ export class Transcript {
   /** Sequence number of the last event here, 0 when there is none. */
   get seq(): number {
     return this.#events.at(-1)?.seq ?? 0;
+  }
+
+  get epoch(): number | undefined {
+    return this.#epoch;
+  }
+
+  /** When something last happened here: a time of the server, comparable as text. */
+  get lastAt(): string {
+    return this.#events.at(-1)?.at ?? this.openedAt;
   }
 
   get behind(): boolean {
@@ -70,9 +85,16 @@ export class Transcripts {
     return this.#byId.get(id);
   }
 
-  /** Where to resume each conversation that has events here. */
+  /** Where to resume each conversation that has events here; of very many, the liveliest. */
   cursors(): Record<string, Cursor> {
-    return Object.fromEntries(this.all.flatMap(({ id, cursor }) => (cursor ? [[id, cursor]] : [])));
+    const known = this.all.flatMap(({ id, cursor, lastAt }) => (cursor ? [{ id, cursor, lastAt }] : []));
+    known.sort((a, b) => (a.lastAt < b.lastAt ? 1 : -1));
+    return Object.fromEntries(known.slice(0, MAX_CURSORS).map(({ id, cursor }) => [id, cursor]));
+  }
+
+  /** Conversations whose events are of another epoch than the server's. */
+  outdated(epoch: number): readonly Transcript[] {
+    return this.all.filter((transcript) => transcript.epoch !== undefined && transcript.epoch !== epoch);
   }
 
   announce(frame: ConversationFrame): Transcript {
@@ -92,8 +114,8 @@ export class Transcripts {
     return this.#ensure(event.conversation, event.at).append(event);
   }
 
-  reset(frame: ResetFrame): void {
-    this.#byId.get(frame.conversation)?.reset(frame.epoch);
+  reset(conversation: string, epoch: number): void {
+    this.#byId.get(conversation)?.reset(epoch);
   }
 
   #ensure(id: string, openedAt: string): Transcript {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe, expect, test } from 'vitest';
-import { GAP_AFTER_MS, type ClientFrame } from '../src';
+import { GAP_AFTER_MS, MAX_CURSORS, MAX_FRAME_BYTES, type ClientFrame } from '../src';
 import { AGENT, bodies, conversationOf, only, World } from './world';
 
 const lastHello = (frames: readonly ClientFrame[]) => frames.findLast((frame) => frame.type === 'hello');
@@ -92,5 +92,27 @@ describe('resuming', () => {
     world.clock.advance(20_000);
     expect(bodies(visitor)).toEqual(['one', 'two']);
     expect(conversationOf(visitor).pending).toEqual([]);
+  });
+
+  test('with very many conversations hello still fits into a frame, and nothing is missing or doubled', () => {
+    const world = new World();
+    const agent = world.agent();
+    agent.start();
+    for (let count = 0; count < MAX_CURSORS + 20; count += 1) {
+      const conversation = world.engine.open({ kind: 'visitor', id: `v${count}` }, 'x');
+      world.engine.fanOut(world.engine.commit({ kind: 'visitor', id: `v${count}` }, conversation, 'y', 'hello')[0]);
+      world.clock.advance(10);
+    }
+    world.engine.drop();
+    world.clock.advance(2_000);
+    const hello = JSON.stringify(lastHello(world.engine.seen));
+    expect(hello.length).toBeLessThanOrEqual(MAX_FRAME_BYTES);
+    expect(agent.snapshot().conversations.map(({ events }) => events.length)).toEqual(
+      Array.from({ length: MAX_CURSORS + 20 }, () => 1),
+    );
+    world.engine.restore(0);
+    world.clock.advance(3_000);
+    expect(agent.snapshot().conversations.flatMap(({ events }) => events)).toEqual([]);
+    expect(agent.snapshot().link.kind).toBe('online');
   });
 });

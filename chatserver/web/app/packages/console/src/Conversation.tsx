@@ -1,0 +1,80 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import { BackIcon, clockTime, Composer, dayName, linesOf, Transcript } from '@chattenant/design';
+import { systemClock, type ChatClient, type ConversationView, type Participant } from '@chattenant/protocol';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { titleOf } from './attention';
+import { text } from './text';
+
+export interface ConversationProps {
+  readonly conversation: ConversationView;
+  readonly self: Participant | undefined;
+  readonly client: ChatClient;
+  /** Answers begun and not sent, by conversation. */
+  readonly drafts: Map<string, string>;
+  readonly onBack: () => void;
+}
+
+/** One conversation: who it is with, what was said, and the answer. */
+export function Conversation({ conversation, self, client, drafts, onBack }: ConversationProps) {
+  const { id } = conversation;
+  const title = titleOf(conversation);
+  const [draft, setDraft] = useState(drafts.get(id) ?? '');
+  const input = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    input.current?.focus();
+  }, []);
+  const nameOf = ({ kind, displayName }: Participant) => (kind === 'visitor' ? title : (displayName ?? ''));
+  return (
+    <>
+      <Head conversation={conversation} title={title} onBack={onBack} />
+      <Transcript
+        label={text.log(title)}
+        lines={linesOf(conversation, { self, nameOf })}
+        complete={conversation.complete}
+        onRetry={(clientId) => {
+          client.retry(clientId);
+        }}
+        onDiscard={(clientId) => {
+          client.discard(clientId);
+        }}
+      />
+      <Composer
+        label={text.answer}
+        draft={draft}
+        inputRef={input}
+        onDraft={(next) => {
+          drafts.set(id, next);
+          setDraft(next);
+        }}
+        onSend={(body) => {
+          client.send({ kind: 'conversation', id }, body);
+        }}
+      />
+    </>
+  );
+}
+
+interface HeadProps extends Pick<ConversationProps, 'conversation' | 'onBack'> {
+  readonly title: string;
+}
+
+function Head({ conversation: { contact, openedAt }, title, onBack }: HeadProps) {
+  const opened = Date.parse(openedAt);
+  const when = `${dayName(opened, systemClock.now())}, ${clockTime(opened)}`;
+  return (
+    <div class="head">
+      <button type="button" class="button icon quiet back" aria-label={text.back} onClick={onBack}>
+        <BackIcon />
+      </button>
+      <div>
+        <h2>{title}</h2>
+        <p>
+          <span>{contact?.email || (contact?.name ? '' : text.noContact)}</span>
+          <span>{text.opened(when)}</span>
+        </p>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,72 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import { briefTime } from '@chattenant/design';
+import { systemClock, type ConversationView, type Participant } from '@chattenant/protocol';
+import { titleOf } from './attention';
+import { text } from './text';
+
+export interface ConversationListProps {
+  readonly conversations: readonly ConversationView[];
+  readonly chosenId: string | undefined;
+  readonly self: Participant | undefined;
+  readonly unread: (conversation: ConversationView) => number;
+  readonly onChoose: (id: string) => void;
+}
+
+/** All conversations, newest activity first. */
+export function ConversationList({ conversations, chosenId, self, unread, onChoose }: ConversationListProps) {
+  return (
+    <nav aria-label={text.conversations}>
+      <h2>{text.conversations}</h2>
+      {conversations.length === 0 && <p class="wait">{text.none}</p>}
+      <ul>
+        {conversations.map((conversation) => (
+          <li key={conversation.id}>
+            <Item
+              conversation={conversation}
+              chosen={conversation.id === chosenId}
+              self={self}
+              unread={unread(conversation)}
+              onChoose={onChoose}
+            />
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
+interface ItemProps extends Pick<ConversationListProps, 'self' | 'onChoose'> {
+  readonly conversation: ConversationView;
+  readonly chosen: boolean;
+  readonly unread: number;
+}
+
+function Item({ conversation, chosen, self, unread, onChoose }: ItemProps) {
+  const last = conversation.events.at(-1);
+  return (
+    <button
+      type="button"
+      class={unread > 0 ? 'item unread' : 'item'}
+      aria-current={chosen}
+      onClick={() => {
+        onChoose(conversation.id);
+      }}
+    >
+      <span class="name">{titleOf(conversation)}</span>
+      <time dateTime={last?.at ?? conversation.openedAt}>
+        {briefTime(Date.parse(last?.at ?? conversation.openedAt), systemClock.now())}
+      </time>
+      <span class="preview">
+        {last ? text.preview(last.author.id === self?.id, last.body.slice(0, 120)) : text.noMessages}
+      </span>
+      {unread > 0 && (
+        <span class="badge">
+          <span aria-hidden="true">{unread}</span>
+          <span class="unseen">{text.unread(unread)}</span>
+        </span>
+      )}
+    </button>
+  );
+}

@@ -1,0 +1,102 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import { LinkStatus } from '@chattenant/design';
+import type { ConversationView } from '@chattenant/protocol';
+import { useEffect, useState } from 'preact/hooks';
+import { Attention, byActivity, titleOf } from './attention';
+import { Conversation } from './Conversation';
+import { ConversationList } from './ConversationList';
+import type { Desk, DeskState, View } from './desk';
+import { text } from './text';
+import { usePageVisible } from './visible';
+
+export interface WorkplaceProps {
+  readonly desk: Desk;
+  readonly state: DeskState;
+  readonly view: Extract<View, { kind: 'signedIn' }>;
+}
+
+/** The desk of a signed-in agent: all conversations, and the one being answered. */
+export function Workplace({ desk, state, view: { agent, client, snapshot } }: WorkplaceProps) {
+  const [attention] = useState(() => new Attention());
+  const [drafts] = useState(() => new Map<string, string>());
+  const [chosenId, choose] = useState<string>();
+  const visible = usePageVisible();
+  const conversations = byActivity(snapshot.conversations);
+  const chosen = conversations.find(({ id }) => id === chosenId);
+  if (chosen && visible) attention.markRead(chosen);
+  const unread = (conversation: ConversationView) => attention.unread(conversation);
+  const news = conversations.filter((conversation) => unread(conversation) > 0);
+  useTitle(news.length, state.info?.displayName);
+  return (
+    <div class={chosen ? 'desk chosen' : 'desk'}>
+      <a class="skip" href="#conversation">
+        {text.skip}
+      </a>
+      <header>
+        <h1 tabIndex={-1}>
+          {state.info?.displayName} <span>{text.console}</span>
+        </h1>
+        <LinkStatus link={snapshot.link} />
+        <span class="agent">{agent.displayName}</span>
+        <SignOut desk={desk} state={state} />
+      </header>
+      <ConversationList
+        conversations={conversations}
+        chosenId={chosenId}
+        self={snapshot.self}
+        unread={unread}
+        onChoose={choose}
+      />
+      <p class="unseen" role="status">
+        {news[0] && text.newMessage(titleOf(news[0]))}
+      </p>
+      <main id="conversation" tabIndex={-1}>
+        {chosen ? (
+          <Conversation
+            key={chosen.id}
+            conversation={chosen}
+            self={snapshot.self}
+            client={client}
+            drafts={drafts}
+            onBack={() => {
+              choose(undefined);
+            }}
+          />
+        ) : (
+          <p class="wait">{conversations.length > 0 && text.choose}</p>
+        )}
+      </main>
+    </div>
+  );
+}
+
+function SignOut({ desk, state: { busy, problem } }: Pick<WorkplaceProps, 'desk' | 'state'>) {
+  return (
+    <>
+      <button
+        type="button"
+        class="button quiet"
+        aria-disabled={busy}
+        onClick={() => {
+          void desk.signOut();
+        }}
+      >
+        {text.signOut}
+      </button>
+      <div role="alert">{problem && <p class="alert">{text.signOutProblem}</p>}</div>
+    </>
+  );
+}
+
+/** The tab says how many conversations wait, for agents who are elsewhere. */
+function useTitle(waiting: number, displayName: string | undefined): void {
+  useEffect(() => {
+    const title = `${displayName ?? ''} ${text.console}`.trim();
+    document.title = waiting > 0 ? `(${waiting}) ${title}` : title;
+    return () => {
+      document.title = text.console;
+    };
+  }, [waiting, displayName]);
+}

@@ -1,0 +1,36 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import type { ConversationView } from '@chattenant/protocol';
+
+/** Which messages an agent still has to look at. Kept for as long as the page is open. */
+export class Attention {
+  readonly #read = new Map<string, number>();
+
+  /** The agent has seen everything that is there now. */
+  markRead({ id, events }: ConversationView): void {
+    this.#read.set(id, events.at(-1)?.seq ?? 0);
+  }
+
+  /** Visitor's messages after the last one seen, or answered by any agent. */
+  unread({ id, events }: ConversationView): number {
+    const answered = events.findLast(({ author }) => author.kind === 'agent')?.seq ?? 0;
+    const seen = Math.max(answered, this.#read.get(id) ?? 0);
+    return events.filter(({ author, seq }) => author.kind === 'visitor' && seq > seen).length;
+  }
+}
+
+/** Newest activity first. Times of the server compare as text. */
+export function byActivity(conversations: readonly ConversationView[]): readonly ConversationView[] {
+  const last = ({ events, openedAt }: ConversationView) => events.at(-1)?.at ?? openedAt;
+  return [...conversations].sort((a, b) => {
+    const [one, other] = [last(a), last(b)];
+    if (one !== other) return one < other ? 1 : -1;
+    return a.id < b.id ? 1 : -1;
+  });
+}
+
+/** How a visitor is called: by the name they gave, or by the end of the conversation's id. */
+export function titleOf({ id, contact }: Pick<ConversationView, 'id' | 'contact'>): string {
+  return contact?.name || contact?.email || `Visitor ${id.slice(-4)}`;
+}

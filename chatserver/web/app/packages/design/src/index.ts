@@ -1,0 +1,12 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+export { Composer } from './Composer';
+export { Field, type FieldProps } from './Field';
+export { useId, useObservable, type InputRef, type Observable } from './hooks';
+export { BackIcon, CloseIcon, ShieldIcon } from './icons';
+export { linesOf, type Line, type Mark, type Naming } from './lines';
+export { LinkStatus } from './LinkStatus';
+export { jurisdictionName, webAddress } from './place';
+export { briefTime, clockTime, dayName } from './times';
+export { Transcript } from './Transcript';

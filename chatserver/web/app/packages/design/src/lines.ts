@@ -1,0 +1,71 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import type { ConversationView, EventFrame, Participant, PendingMessage } from '@chattenant/protocol';
+import { sameDay } from './times';
+
+/** How far a message has got. */
+export type Mark = 'queued' | 'sending' | 'sent' | 'failed';
+
+/** One message as it is drawn. */
+export interface Line {
+  /** The same before and after the message became an event, so that it is not announced twice. */
+  readonly key: string;
+  readonly own: boolean;
+  readonly author: string;
+  readonly body: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+  readonly mark: Mark;
+  /** Set while something can be done about it. */
+  readonly failedClientId?: string;
+  /** The first line of its author in a row. */
+  readonly turn: boolean;
+  /** The first line of its day. */
+  readonly newDay: boolean;
+}
+
+type Bare = Omit<Line, 'turn' | 'newDay'>;
+
+const marks: Readonly<Record<PendingMessage['state'], Mark>> = {
+  queued: 'queued',
+  sent: 'sending',
+  acknowledged: 'sent',
+  failed: 'failed',
+};
+
+export interface Naming {
+  readonly self: Participant | undefined;
+  /** The name to show for an author. */
+  readonly nameOf: (author: Participant) => string;
+}
+
+/** The lines of a conversation: what happened, then what is on its way. */
+export function linesOf(conversation: Pick<ConversationView, 'events' | 'pending'>, naming: Naming): readonly Line[] {
+  const events = conversation.events.filter(({ kind }) => kind === 'message').map((event) => lineOf(event, naming));
+  const pending = conversation.pending.map((message) => pendingLine(message, naming));
+  return [...events, ...pending].map((line, index, lines) => {
+    const before = lines[index - 1];
+    const newDay = !before || !sameDay(before.at, line.at);
+    return { ...line, newDay, turn: newDay || before.author !== line.author || before.own !== line.own };
+  });
+}
+
+function lineOf({ author, clientId, body, at }: EventFrame, { self, nameOf }: Naming): Bare {
+  const own = author.id === self?.id;
+  const key = `${author.id} ${clientId}`;
+  return { key, own, author: nameOf(author), body, at: Date.parse(at), mark: 'sent' };
+}
+
+function pendingLine(message: PendingMessage, { self, nameOf }: Naming): Bare {
+  const { clientId, body, writtenAt, state } = message;
+  return {
+    key: `${self?.id ?? ''} ${clientId}`,
+    own: true,
+    author: self ? nameOf(self) : '',
+    body,
+    at: writtenAt,
+    mark: marks[state],
+    ...(state === 'failed' && { failedClientId: clientId }),
+  };
+}

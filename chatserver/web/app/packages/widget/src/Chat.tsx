@@ -1,0 +1,92 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import { Composer, linesOf, Transcript, type InputRef } from '@chattenant/design';
+import type { EventFrame, Info, Participant } from '@chattenant/protocol';
+import { useState } from 'preact/hooks';
+import { Notice } from './Notice';
+import type { Panel, View } from './panel';
+import { text } from './text';
+
+export interface ChatProps {
+  readonly info: Info;
+  readonly panel: Panel;
+  readonly view: Extract<View, { kind: 'chat' }>;
+  readonly inputRef: InputRef;
+}
+
+/** The conversation, and where it goes on. */
+export function Chat({ info, panel, view: { snapshot, thread }, inputRef }: ChatProps) {
+  const nameOf = ({ displayName }: Participant) => displayName || info.displayName;
+  return (
+    <>
+      <Transcript
+        label={text.log}
+        lines={linesOf({ events: eventsOf(thread), pending: thread?.pending ?? [] }, { self: snapshot.self, nameOf })}
+        complete={thread !== undefined && (!('complete' in thread) || thread.complete)}
+        onRetry={(clientId) => {
+          panel.retry(clientId);
+        }}
+        onDiscard={(clientId) => {
+          panel.discard(clientId);
+        }}
+      />
+      <p class="hint" role="status">
+        {hintFor(thread)}
+      </p>
+      <Next thread={thread} refused={snapshot.link.kind === 'refused'} panel={panel} inputRef={inputRef} />
+      <Notice info={info} brief />
+    </>
+  );
+}
+
+type Thread = ChatProps['view']['thread'];
+
+function eventsOf(thread: Thread): readonly EventFrame[] {
+  return thread && 'events' in thread ? thread.events : [];
+}
+
+function hintFor(thread: Thread): string {
+  if (!thread) return text.resuming;
+  return eventsOf(thread).some(({ author }) => author.kind === 'agent') ? '' : text.greeting;
+}
+
+interface NextProps extends Pick<ChatProps, 'panel' | 'inputRef'> {
+  readonly thread: Thread;
+  readonly refused: boolean;
+}
+
+/** What the visitor can do next: write, or start over where writing leads nowhere. */
+function Next({ thread, refused, panel, inputRef }: NextProps) {
+  const [draft, setDraft] = useState('');
+  if (refused) return <Dead reason={text.over} panel={panel} />;
+  if (thread && 'failure' in thread) return <Dead reason={text.refused} panel={panel} />;
+  return (
+    <Composer
+      label={text.message}
+      draft={draft}
+      onDraft={setDraft}
+      inputRef={inputRef}
+      onSend={(body) => {
+        panel.say(body);
+      }}
+    />
+  );
+}
+
+function Dead({ reason, panel }: { readonly reason: string; readonly panel: Panel }) {
+  return (
+    <div class="dead" role="alert">
+      <p>{reason}</p>
+      <button
+        type="button"
+        class="button"
+        onClick={() => {
+          panel.startOver();
+        }}
+      >
+        {text.startOver}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,21 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+import { useEffect, useRef } from 'preact/hooks';
+import type { Embedding } from './embedding';
+import type { View } from './panel';
+
+/** Tells the page around how many answers came while the panel was out of sight. */
+export function useUnread(view: View, shown: boolean, embedding: Embedding): void {
+  const seen = useRef(0);
+  const answers = answersIn(view);
+  useEffect(() => {
+    if (shown) seen.current = answers;
+    embedding.tell({ chattenant: 'unread', count: Math.max(0, answers - seen.current) });
+  }, [answers, shown, embedding]);
+}
+
+function answersIn(view: View): number {
+  if (view.kind !== 'chat' || !view.thread || !('events' in view.thread)) return 0;
+  return view.thread.events.filter(({ author }) => author.kind === 'agent').length;
+}
