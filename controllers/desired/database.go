@@ -60,9 +60,11 @@ func postgresStatefulSet(in Input, files map[string]string) Object {
 }
 
 // volumeClaim has no owner reference: garbage collection must never be able to delete data. The list of templates is
-// atomic, so what the server would default in it, mode and phase, is spelled out.
+// atomic, so it is spelled out as it comes back: with mode and phase, which the server defaults, and without kind and
+// version, which its binary encoding does not carry.
 func volumeClaim(in Input) *corev1ac.PersistentVolumeClaimApplyConfiguration {
-	claim := corev1ac.PersistentVolumeClaim(dataVolume, "").
+	claim := &corev1ac.PersistentVolumeClaimApplyConfiguration{}
+	return claim.WithName(dataVolume).
 		WithLabels(labels(in, componentPostgres)).
 		WithSpec(corev1ac.PersistentVolumeClaimSpec().
 			WithAccessModes(corev1.ReadWriteOnce).
@@ -71,8 +73,6 @@ func volumeClaim(in Input) *corev1ac.PersistentVolumeClaimApplyConfiguration {
 			WithResources(corev1ac.VolumeResourceRequirements().
 				WithRequests(corev1.ResourceList{corev1.ResourceStorage: storageSize(in)}))).
 		WithStatus(corev1ac.PersistentVolumeClaimStatus().WithPhase(corev1.ClaimPending))
-	claim.Namespace = nil
-	return claim
 }
 
 func storageSize(in Input) resource.Quantity {
