@@ -12,10 +12,12 @@ package apply
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
@@ -43,39 +45,48 @@ type Applier struct {
 	Writer client.Writer
 }
 
-// Apply makes the cluster carry the intent. It answers whether anything had to be written; false means that the cached
-// object already carried it and that nothing was sent.
+// Apply makes the cluster carry the intent. It answers whether the object changed. Nothing is sent where the cached object
+// already carries the intent.
 func (a *Applier) Apply(ctx context.Context, intent Object) (bool, error) {
 	id := identify(intent)
 	kind, ok := kinds[id.gvk]
 	if !ok {
 		return false, fmt.Errorf("apply %s: not a managed kind", id)
 	}
-	want, err := digest(intent)
+	data, err := json.Marshal(intent)
 	if err != nil {
-		return false, fmt.Errorf("apply %s: %w", id, err)
+		return false, fmt.Errorf("serialise %s: %w", id, err)
 	}
 	cached := kind.empty()
 	if err := a.Reader.Get(ctx, id.key(), cached); client.IgnoreNotFound(err) != nil {
 		return false, fmt.Errorf("read cached %s: %w", id, err)
 	}
-	if Digest(cached) == want {
+	if Digest(cached) == digest(data) {
 		return false, nil
 	}
-	return true, a.write(ctx, intent, id, cached)
-}
-
-func (a *Applier) write(ctx context.Context, intent Object, id identity, cached client.Object) error {
 	if isForeign(cached) {
 		if err := a.takeOver(ctx, id); err != nil {
-			return fmt.Errorf("take back %s: %w", id, err)
+			return false, fmt.Errorf("take back %s: %w", id, err)
 		}
 	}
-	if err := a.Writer.Apply(ctx, intent, client.FieldOwner(FieldManager), client.ForceOwnership); err != nil {
-		return fmt.Errorf("apply %s: %w", id, err)
+	version, err := a.send(ctx, data, id)
+	return version != cached.GetResourceVersion(), err
+}
+
+// send answers the object's new resource version. It is the old one where something between here and storage rewrites
+// what is sent, say a webhook, so that the cached object never equals the intent: that costs requests, but it must not
+// look like a change that never ends. What is sent is a copy, because the client decodes the answer into it.
+func (a *Applier) send(ctx context.Context, data []byte, id identity) (string, error) {
+	body := &unstructured.Unstructured{}
+	if err := body.UnmarshalJSON(data); err != nil {
+		return "", fmt.Errorf("copy %s: %w", id, err)
+	}
+	if err := a.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(body), client.FieldOwner(FieldManager),
+		client.ForceOwnership); err != nil {
+		return "", fmt.Errorf("apply %s: %w", id, err)
 	}
 	writes.WithLabelValues(id.gvk.Kind, "apply").Inc()
-	return nil
+	return body.GetResourceVersion(), nil
 }
 
 // Delete removes exactly the object that was seen: one that was replaced in the meantime is left alone. An object that

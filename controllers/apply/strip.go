@@ -10,7 +10,6 @@ import (
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -35,11 +34,11 @@ func Strip(in any) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("extract %T %s/%s: %w", o, o.GetNamespace(), o.GetName(), err)
 	}
-	sum, err := digest(intent)
+	data, err := json.Marshal(intent)
 	if err != nil {
-		return nil, fmt.Errorf("digest %T %s/%s: %w", o, o.GetNamespace(), o.GetName(), err)
+		return nil, fmt.Errorf("serialise %T %s/%s: %w", o, o.GetNamespace(), o.GetName(), err)
 	}
-	annotate(o, sum, foreign(o.GetManagedFields()))
+	annotate(o, digest(data), foreign(o.GetManagedFields()))
 	o.SetManagedFields(nil)
 	kind.strip(o)
 	return o, nil
@@ -95,11 +94,7 @@ func ownsBody(fields *metav1.FieldsV1) bool {
 	return false
 }
 
-func digest(intent runtime.ApplyConfiguration) (string, error) {
-	data, err := json.Marshal(intent)
-	if err != nil {
-		return "", fmt.Errorf("serialise intent: %w", err)
-	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:]), nil
+func digest(intent []byte) string {
+	sum := sha256.Sum256(intent)
+	return hex.EncodeToString(sum[:])
 }

@@ -51,12 +51,12 @@ func namespaceIsOurs(in Input) (string, string, bool) {
 	ns := in.Namespace
 	return v1alpha1.ReasonNamespaceNotOurs, fmt.Sprintf(
 		"Namespace %q exists and was not made for this ChatTenant; it is left untouched. Remove it, or name the tenant differently",
-		naming.Namespace(in.Tenant.Name)), ns != nil && !madeFor(ns, in.Tenant.Name)
+		naming.Namespace(in.Tenant.Name)), ns != nil && !madeFor(ns, in.Tenant.Name) && !Owns(in.Tenant, ns)
 }
 
 func namespaceIsAdopted(in Input) (string, string, bool) {
 	ns := in.Namespace
-	if ns == nil || !madeFor(ns, in.Tenant.Name) || Owns(in.Tenant, ns) {
+	if ns == nil || Owns(in.Tenant, ns) {
 		return "", "", false
 	}
 	record := ns.Annotations[v1alpha1.AnnotationTenantUID]
@@ -67,7 +67,7 @@ func namespaceIsAdopted(in Input) (string, string, bool) {
 
 func adoptionStaysInRegion(in Input) (string, string, bool) {
 	ns := in.Namespace
-	if ns == nil || !Owns(in.Tenant, ns) || ns.Labels[v1alpha1.LabelRegion] == in.Tenant.Spec.Region {
+	if ns == nil || !adopts(in.Tenant, ns) || ns.Labels[v1alpha1.LabelRegion] == in.Tenant.Spec.Region {
 		return "", "", false
 	}
 	return v1alpha1.ReasonDataElsewhere, fmt.Sprintf(
@@ -90,13 +90,15 @@ func namespaceIsStable(in Input) (string, string, bool) {
 		ns != nil && !ns.DeletionTimestamp.IsZero()
 }
 
-// Owns says whether the namespace's record names this tenant, or the one whose data this tenant was told to take up.
+// Owns says whether the namespace is this tenant's: its record names the tenant's own UID, which nobody knows before the
+// tenant exists, or it was made for a tenant of this name and its record names the UID that this tenant was told to adopt.
 func Owns(tenant *v1alpha1.ChatTenant, ns *corev1.Namespace) bool {
-	if !madeFor(ns, tenant.Name) {
-		return false
-	}
-	record := ns.Annotations[v1alpha1.AnnotationTenantUID]
-	return record == string(tenant.UID) || (tenant.Spec.AdoptUID != "" && record == tenant.Spec.AdoptUID)
+	return ns.Annotations[v1alpha1.AnnotationTenantUID] == string(tenant.UID) || adopts(tenant, ns)
+}
+
+func adopts(tenant *v1alpha1.ChatTenant, ns *corev1.Namespace) bool {
+	adopted := tenant.Spec.AdoptUID
+	return adopted != "" && ns.Annotations[v1alpha1.AnnotationTenantUID] == adopted && madeFor(ns, tenant.Name)
 }
 
 // madeFor says whether the operator made the namespace for a tenant of this name. The labels alone prove little where

@@ -1,0 +1,166 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build apiserver
+
+package tenant
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/chattenant/chattenant/api/v1alpha1"
+	"github.com/chattenant/chattenant/controllers/apply"
+	"github.com/chattenant/chattenant/controllers/desired"
+)
+
+// cluster is a real API server with nothing behind it: no scheduler, no kubelet, no other controller. What those would
+// report, the tests report.
+var (
+	config *rest.Config
+	scheme = newTestScheme()
+	admin  client.Client
+)
+
+func newTestScheme() *runtime.Scheme {
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		clientgoscheme.AddToScheme, cmv1.AddToScheme, v1alpha1.AddToScheme,
+	} {
+		if err := add(s); err != nil {
+			panic(err)
+		}
+	}
+	return s
+}
+
+func TestMain(m *testing.M) { os.Exit(runWithAPIServer(m)) }
+
+func runWithAPIServer(m *testing.M) int {
+	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, nil)))
+	environment := &envtest.Environment{
+		CRDDirectoryPaths: []string{
+			filepath.Join("..", "..", "config", "crd", "bases"), filepath.Join(certManagerModule(), "deploy", "crds"),
+		},
+		ErrorIfCRDPathMissing: true,
+	}
+	defer func() { _ = environment.Stop() }()
+	var err error
+	if config, err = environment.Start(); err != nil {
+		println("start the API server:", err.Error())
+		return 1
+	}
+	if admin, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
+		println("connect to the API server:", err.Error())
+		return 1
+	}
+	return m.Run()
+}
+
+func certManagerModule() string {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/cert-manager/cert-manager").Output()
+	if err != nil {
+		panic(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// writeCounter counts the requests of a client that change something, leases and events aside.
+type writeCounter struct {
+	next   http.RoundTripper
+	writes *atomic.Int64
+}
+
+func (w writeCounter) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodGet && !strings.Contains(r.URL.Path, "/events") {
+		w.writes.Add(1)
+	}
+	return w.next.RoundTrip(r)
+}
+
+// startOperator runs the operator until the test or the returned function ends it, and counts its writes.
+func startOperator(t *testing.T) (writes *atomic.Int64, stop func()) {
+	t.Helper()
+	writes = &atomic.Int64{}
+	counted := rest.CopyConfig(config)
+	counted.Wrap(func(next http.RoundTripper) http.RoundTripper { return writeCounter{next, writes} })
+	mgr, err := ctrl.NewManager(counted, ctrl.Options{
+		Scheme: scheme, Cache: CacheOptions(), Metrics: metricsserver.Options{BindAddress: "0"},
+		// The controller's name is registered once per process; tests start several operators.
+		Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reconciler := &Reconciler{
+		Client:   mgr.GetClient(),
+		Applier:  &apply.Applier{Reader: mgr.GetClient(), Live: mgr.GetAPIReader(), Writer: mgr.GetClient()},
+		Recorder: mgr.GetEventRecorder("test"), Clock: clock.RealClock{}, Random: rand.Reader, PublicPort: 8443,
+		System: desired.System{
+			Namespace: "chattenant-system", OperatorServiceAccount: "chattenant-operator",
+			GatewayName: "chattenant-gateway", TenantClusterRole: "chattenant-tenant",
+		},
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	if err := reconciler.SetupWithManager(ctx, mgr, 2); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+	stop = func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("operator: %v", err)
+		}
+		ended <- nil
+	}
+	t.Cleanup(stop)
+	return writes, stop
+}
+
+// eventually waits until a check holds; it fails the test with the last thing the check said.
+func eventually(t *testing.T, what string, check func() string) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	problem := check()
+	for ; problem != "" && time.Now().Before(deadline); problem = check() {
+		time.Sleep(50 * time.Millisecond)
+	}
+	if problem != "" {
+		t.Fatalf("%s: %s", what, problem)
+	}
+}
+
+// settled waits until no write has happened for a while, and answers the count so far.
+func settled(writes *atomic.Int64) int64 {
+	last := writes.Load()
+	for quiet := 0; quiet < 15; quiet++ {
+		time.Sleep(100 * time.Millisecond)
+		if now := writes.Load(); now != last {
+			last, quiet = now, 0
+		}
+	}
+	return last
+}

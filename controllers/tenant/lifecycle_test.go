@@ -1,0 +1,270 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build apiserver
+
+package tenant
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/chattenant/chattenant/api/naming"
+	"github.com/chattenant/chattenant/api/v1alpha1"
+)
+
+// platform makes what a platform team provides: an issuer, a class and a region.
+func platform(t *testing.T) {
+	t.Helper()
+	for _, o := range []client.Object{
+		&cmv1.ClusterIssuer{
+			ObjectMeta: metav1.ObjectMeta{Name: "public"},
+			Spec:       cmv1.IssuerSpec{IssuerConfig: cmv1.IssuerConfig{SelfSigned: &cmv1.SelfSignedIssuer{}}},
+		},
+		class("standard", "public"),
+		dataRegion("eu-central", "DE"),
+	} {
+		if err := admin.Create(t.Context(), o); client.IgnoreAlreadyExists(err) != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func class(name, issuer string) *v1alpha1.ChatTenantClass {
+	return &v1alpha1.ChatTenantClass{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: v1alpha1.ChatTenantClassSpec{
+			IssuerRef:  v1alpha1.IssuerReference{Kind: v1alpha1.IssuerKindCluster, Name: issuer},
+			Images:     v1alpha1.Images{ChatServer: "chatserver:1", Postgres: "postgres:1"},
+			Database:   v1alpha1.ClassDatabase{Engine: v1alpha1.EngineStandalone, StorageSize: resource.MustParse("1Gi")},
+			ChatServer: v1alpha1.ClassChatServer{Replicas: 2},
+		},
+	}
+}
+
+func dataRegion(name string, country v1alpha1.Jurisdiction) *v1alpha1.DataRegion {
+	return &v1alpha1.DataRegion{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: v1alpha1.DataRegionSpec{
+			DisplayName: name, Jurisdiction: country, StorageClassName: "local-" + name,
+			NodeSelector: map[string]v1alpha1.LabelValue{"node-restriction.kubernetes.io/region": v1alpha1.LabelValue(name)},
+		},
+	}
+}
+
+func newTenant(name string) *v1alpha1.ChatTenant {
+	return &v1alpha1.ChatTenant{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: v1alpha1.ChatTenantSpec{
+			ClassName: "standard", DisplayName: name, Region: "eu-central",
+			Endpoint: v1alpha1.Endpoint{
+				Host: name + ".example.test", AllowedOrigins: []v1alpha1.Origin{"https://www.example.test"},
+			},
+			Privacy: v1alpha1.Privacy{PolicyURL: "https://www.example.test/privacy"},
+		},
+	}
+}
+
+// report stands in for cert-manager, the workload controllers, scheduler and kubelet: it reports everything of a
+// tenant's namespace as issued and running.
+func report(t *testing.T, tenant string) {
+	t.Helper()
+	namespace := client.InNamespace(naming.Namespace(tenant))
+	eventually(t, "certificates to be asked for", func() string {
+		certificates := &cmv1.CertificateList{}
+		if err := admin.List(t.Context(), certificates, namespace); err != nil || len(certificates.Items) < 4 {
+			return fmt.Sprintf("%d certificates, error %v", len(certificates.Items), err)
+		}
+		for i := range certificates.Items {
+			c := &certificates.Items[i]
+			c.Status.Conditions = []cmv1.CertificateCondition{{
+				Type: cmv1.CertificateConditionReady, Status: cmmeta.ConditionTrue, ObservedGeneration: c.Generation,
+				LastTransitionTime: &metav1.Time{Time: c.CreationTimestamp.Time}, Reason: "Ready",
+			}}
+			if err := admin.Status().Update(t.Context(), c); err != nil {
+				return err.Error()
+			}
+		}
+		return ""
+	})
+	eventually(t, "the database to run", func() string { return reportDatabase(t, tenant) })
+	eventually(t, "the chat server to run", func() string { return reportChatServer(t, tenant) })
+}
+
+func reportDatabase(t *testing.T, tenant string) string {
+	set := &appsv1.StatefulSet{}
+	key := client.ObjectKey{Namespace: naming.Namespace(tenant), Name: naming.Postgres}
+	if err := admin.Get(t.Context(), key, set); err != nil {
+		return err.Error()
+	}
+	set.Status = appsv1.StatefulSetStatus{
+		ObservedGeneration: set.Generation, Replicas: 1, ReadyReplicas: 1, CurrentRevision: "r", UpdateRevision: "r",
+	}
+	if err := admin.Status().Update(t.Context(), set); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func reportChatServer(t *testing.T, tenant string) string {
+	deployment := &appsv1.Deployment{}
+	key := client.ObjectKey{Namespace: naming.Namespace(tenant), Name: naming.ChatServer}
+	if err := admin.Get(t.Context(), key, deployment); err != nil {
+		return err.Error() + "; the tenant says " + story(t, tenant)
+	}
+	n := *deployment.Spec.Replicas
+	deployment.Status = appsv1.DeploymentStatus{
+		ObservedGeneration: deployment.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n,
+	}
+	if err := admin.Status().Update(t.Context(), deployment); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// story is what a tenant's conditions say, for messages of failed tests.
+func story(t *testing.T, tenant string) string {
+	t.Helper()
+	got := &v1alpha1.ChatTenant{}
+	if err := admin.Get(t.Context(), client.ObjectKey{Name: tenant}, got); err != nil {
+		return err.Error()
+	}
+	var lines []string
+	for _, c := range got.Status.Conditions {
+		lines = append(lines, fmt.Sprintf("%s=%s %s: %s", c.Type, c.Status, c.Reason, c.Message))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// wantCondition waits until a condition of a tenant has a status and a reason.
+func wantCondition(t *testing.T, tenant, condition string, status metav1.ConditionStatus, reason string) *metav1.Condition {
+	t.Helper()
+	var found *metav1.Condition
+	eventually(t, tenant+" "+condition, func() string {
+		got := &v1alpha1.ChatTenant{}
+		if err := admin.Get(t.Context(), client.ObjectKey{Name: tenant}, got); err != nil {
+			return err.Error()
+		}
+		found = meta.FindStatusCondition(got.Status.Conditions, condition)
+		if found == nil || found.Status != status || found.Reason != reason {
+			return fmt.Sprintf("want %s %s, got\n%s", status, reason, story(t, tenant))
+		}
+		return ""
+	})
+	return found
+}
+
+func create(t *testing.T, o client.Object) {
+	t.Helper()
+	if err := admin.Create(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTenantBecomesReadyAndThenNothingIsWritten(t *testing.T) {
+	platform(t)
+	writes, stop := startOperator(t)
+	create(t, newTenant("calm"))
+	report(t, "calm")
+	wantCondition(t, "calm", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	if got := settled(writes); got == 0 {
+		t.Fatal("the counter counted nothing, so it cannot show rest")
+	}
+
+	before := settled(writes)
+	touched := class("standard", "public")
+	if err := admin.Get(t.Context(), client.ObjectKeyFromObject(touched), touched); err != nil {
+		t.Fatal(err)
+	}
+	touched.Annotations = map[string]string{"example.test/touched": "yes"}
+	if err := admin.Update(t.Context(), touched); err != nil {
+		t.Fatal(err)
+	}
+	if extra := settled(writes) - before; extra != 0 {
+		t.Errorf("a second pass wrote %d times", extra)
+	}
+
+	stop()
+	writes, _ = startOperator(t)
+	if got := settled(writes); got != 0 {
+		t.Errorf("a restarted operator wrote %d times", got)
+	}
+}
+
+func TestHandEditsAreRepaired(t *testing.T) {
+	platform(t)
+	startOperator(t)
+	create(t, newTenant("edited"))
+	report(t, "edited")
+	wantCondition(t, "edited", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	namespace := naming.Namespace("edited")
+	key := client.ObjectKey{Namespace: namespace, Name: naming.ChatServer}
+
+	t.Run("a container that was added is removed", func(t *testing.T) {
+		deployment := &appsv1.Deployment{}
+		if err := admin.Get(t.Context(), key, deployment); err != nil {
+			t.Fatal(err)
+		}
+		pod := &deployment.Spec.Template.Spec
+		pod.Containers = append(pod.Containers, corev1.Container{Name: "spy", Image: "spy:1"})
+		if err := admin.Update(t.Context(), deployment); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the spy to go", func() string {
+			if err := admin.Get(t.Context(), key, deployment); err != nil {
+				return err.Error()
+			}
+			if slices.ContainsFunc(deployment.Spec.Template.Spec.Containers, func(c corev1.Container) bool { return c.Name == "spy" }) {
+				return "still there"
+			}
+			return ""
+		})
+	})
+	t.Run("a policy that was opened is closed", func(t *testing.T) {
+		policies := &networkingv1.NetworkPolicyList{}
+		if err := admin.List(t.Context(), policies, client.InNamespace(namespace)); err != nil || len(policies.Items) < 3 {
+			t.Fatalf("%d policies, error %v", len(policies.Items), err)
+		}
+		for i := range policies.Items {
+			original := policies.Items[i].DeepCopy()
+			policies.Items[i].Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{}}
+			if err := admin.Update(t.Context(), &policies.Items[i]); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "policy "+original.Name+" to close", func() string {
+				live := &networkingv1.NetworkPolicy{}
+				if err := admin.Get(t.Context(), client.ObjectKeyFromObject(original), live); err != nil {
+					return err.Error()
+				}
+				if len(live.Spec.Egress) != len(original.Spec.Egress) {
+					return fmt.Sprintf("egress is %v", live.Spec.Egress)
+				}
+				return ""
+			})
+		}
+	})
+	t.Run("what was deleted is made again", func(t *testing.T) {
+		service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: naming.ChatServer}}
+		if err := admin.Delete(t.Context(), service); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the Service to come back", func() string {
+			if err := admin.Get(t.Context(), key, &corev1.Service{}); err != nil {
+				return err.Error()
+			}
+			return ""
+		})
+	})
+}
