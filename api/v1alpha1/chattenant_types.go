@@ -29,6 +29,7 @@ const (
 
 // ChatTenantSpec declares one customer's chat stack.
 // +kubebuilder:validation:XValidation:rule="has(self.adoptUID) == has(oldSelf.adoptUID) && (!has(self.adoptUID) || self.adoptUID == oldSelf.adoptUID)",message="adoptUID is decided when the tenant is created and cannot change"
+// +kubebuilder:validation:XValidation:rule="has(self.database) == has(oldSelf.database)",message="database can be neither added nor removed later: volumes are not resized in this release"
 // +kubebuilder:validation:XValidation:rule="!has(self.encryption) || self.encryption.provider == 'Secret'",message="this release keeps the key-encryption key in a Secret: leave spec.encryption out or set provider to Secret"
 // +kubebuilder:validation:XValidation:rule="!has(self.subProcessors)",message="this release opens no egress, so it cannot honour spec.subProcessors: leave the field out; SubProcessor resources can already be recorded"
 // +kubebuilder:validation:XValidation:rule="!has(self.backup)",message="this release takes no backups, so it cannot honour spec.backup: leave the field out"

@@ -117,8 +117,7 @@ type ClassDatabase struct {
 	Resources *Resources `json:"resources,omitempty"`
 }
 
-// ClassChatServer is the size of each tenant's chat server. An empty one holds the default number of replicas.
-// +kubebuilder:validation:MinProperties=1
+// ClassChatServer is the size of each tenant's chat server. An empty one gets the default number of replicas.
 type ClassChatServer struct {
 	// replicas is the number of chat server pods. It defaults to 2.
 	// +optional
@@ -135,6 +134,8 @@ type ClassChatServer struct {
 // Resources are what a pod asks for and is held to: cpu and memory only.
 // +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:XValidation:rule="(!has(self.requests) || self.requests.all(k, k in ['cpu', 'memory'])) && (!has(self.limits) || self.limits.all(k, k in ['cpu', 'memory']))",message="only cpu and memory can be set"
+// +kubebuilder:validation:XValidation:rule="(!has(self.requests) || self.requests.all(k, quantity(string(self.requests[k])).isGreaterThan(quantity('0')))) && (!has(self.limits) || self.limits.all(k, quantity(string(self.limits[k])).isGreaterThan(quantity('0'))))",message="requests and limits must be greater than 0"
+// +kubebuilder:validation:XValidation:rule="!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits) || quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) <= 0)",message="a request must not be greater than its limit"
 type Resources struct {
 	// requests are what the scheduler reserves.
 	// +optional
@@ -166,6 +167,7 @@ type Isolation struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`
 	RuntimeClassName string `json:"runtimeClassName,omitempty"`
 
 	// dedicatedNodes says whether a tenant's nodes run nothing else.

@@ -26,7 +26,7 @@ type DataRegionSpec struct {
 	// +required
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=8
-	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && size(self[k]) >= 1)",message="keys must be label keys and values must not be empty"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !format.qualifiedName().validate(k).hasValue())",message="keys must be label keys"
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="nodeSelector cannot change: create another DataRegion"
 	NodeSelector map[string]LabelValue `json:"nodeSelector,omitempty"`
 
@@ -34,6 +34,7 @@ type DataRegionSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="storageClassName cannot change: create another DataRegion"
 	StorageClassName string `json:"storageClassName,omitempty"`
 

@@ -8,7 +8,7 @@ package v1alpha1
 // ClassChatServerApplyConfiguration represents a declarative configuration of the ClassChatServer type for use
 // with apply.
 //
-// ClassChatServer is the size of each tenant's chat server. An empty one holds the default number of replicas.
+// ClassChatServer is the size of each tenant's chat server. An empty one gets the default number of replicas.
 type ClassChatServerApplyConfiguration struct {
 	// replicas is the number of chat server pods. It defaults to 2.
 	Replicas *int32 `json:"replicas,omitempty"`

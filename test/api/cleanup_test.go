@@ -1,0 +1,32 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/chattenant/chattenant/api/v1alpha1"
+)
+
+// remove deletes an object after a test, whose own context has ended by then. It confirms what asks for confirmation.
+func remove(t *testing.T, o *unstructured.Unstructured) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	c := adminClient(t)
+	if o.GroupVersionKind().Group == v1alpha1.GroupVersion.Group {
+		patch := `{"metadata":{"annotations":{"` + v1alpha1.AnnotationConfirmDeletion + `":"` + o.GetName() + `"}}}`
+		if err := c.Patch(ctx, o, client.RawPatch("application/merge-patch+json", []byte(patch))); err != nil {
+			t.Error(client.IgnoreNotFound(err))
+		}
+	}
+	if err := c.Delete(ctx, o); client.IgnoreNotFound(err) != nil {
+		t.Error(err)
+	}
+}

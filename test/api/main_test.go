@@ -1,0 +1,68 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package api tests what the API server itself enforces: schemas, CEL rules, admission policies and roles. Everything
+// runs against a real kube-apiserver and etcd, started for these tests alone.
+package api
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+)
+
+// root is the repository's, seen from this package.
+var root = filepath.Join("..", "..")
+
+// admin is the configuration of a client that may do everything, and impersonate anybody.
+var admin *rest.Config
+
+func TestMain(m *testing.M) {
+	code, err := runWithServer(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func runWithServer(m *testing.M) (code int, err error) {
+	assets, err := binaries()
+	if err != nil {
+		return 0, err
+	}
+	server := &envtest.Environment{BinaryAssetsDirectory: assets}
+	if admin, err = server.Start(); err != nil {
+		return 0, fmt.Errorf("start API server: %w", err)
+	}
+	defer func() {
+		if stopErr := server.Stop(); err == nil && stopErr != nil {
+			err = fmt.Errorf("stop API server: %w", stopErr)
+		}
+	}()
+	if err := install(); err != nil {
+		return 0, fmt.Errorf("install: %w", err)
+	}
+	return m.Run(), nil
+}
+
+// binaries is the directory of kube-apiserver, etcd and kubectl: KUBEBUILDER_ASSETS, or else the local cluster's own.
+func binaries() (string, error) {
+	if dir := os.Getenv("KUBEBUILDER_ASSETS"); dir != "" {
+		return dir, nil
+	}
+	command := exec.Command("go", "run", ".", "bin")
+	command.Dir = filepath.Join(root, "hack", "localcluster")
+	command.Stderr = os.Stderr
+	out, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("find kube-apiserver and etcd: %w", err)
+	}
+	return string(bytes.TrimSpace(out)), nil
+}
