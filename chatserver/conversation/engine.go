@@ -42,7 +42,7 @@ type Store interface {
 // Config has the engine's collaborators.
 type Config struct {
 	Store   Store
-	Clock   clock.WithTicker
+	Clock   clock.WithTickerAndDelayedExecution
 	Logger  *slog.Logger
 	Metrics *Metrics
 }
@@ -50,7 +50,7 @@ type Config struct {
 // Engine serves the conversations of one tenant on one replica.
 type Engine struct {
 	store   Store
-	clock   clock.WithTicker
+	clock   clock.WithTickerAndDelayedExecution
 	log     *slog.Logger
 	metrics *Metrics
 

@@ -144,7 +144,12 @@ func subscribe(
 
 func (r *reader) run(ctx context.Context, sub *conversation.Subscription) error {
 	for {
-		frames, err := sub.Next(ctx)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-sub.Ready():
+		}
+		frames, err := sub.Poll(ctx)
 		if err != nil {
 			return err
 		}

@@ -26,41 +26,24 @@ const (
 	readRetry = time.Second
 )
 
-// Next waits for and returns the next frames, encoded, of one conversation: its announcement, a reset, events in order
-// without gaps, caught_up. A database that is away is waited for. It returns an error when ctx ends, or ErrRevoked or
-// ErrRestored.
-func (s *Subscription) Next(ctx context.Context) ([][]byte, error) {
-	for {
-		id, f, err := s.take(ctx)
-		if err != nil {
-			return nil, err
-		}
-		frames, err := s.read(ctx, id, &f)
-		s.put(id, &f, err)
-		if err != nil {
-			if err := s.recover(ctx, id, err); err != nil {
-				return nil, err
-			}
-		}
-		if len(frames) > 0 {
-			return frames, nil
-		}
-	}
-}
+// Ready is signalled when Poll may have something.
+func (s *Subscription) Ready() <-chan struct{} { return s.wake }
 
-// take waits for a conversation that has something to send and returns a copy of its feed.
-func (s *Subscription) take(ctx context.Context) (uuid.UUID, feed, error) {
-	for {
-		id, f, ok, err := s.pop()
-		if ok || err != nil {
-			return id, f, err
-		}
-		select {
-		case <-ctx.Done():
-			return uuid.Nil, feed{}, ctx.Err()
-		case <-s.wake:
-		}
+// Poll returns the next frames, encoded, of one conversation: its announcement, a reset, events in order without gaps,
+// caught_up. It returns nothing if nothing is due; a database that is away is tried again later. It returns an error
+// when the subscription was ended: ErrRevoked or ErrRestored.
+func (s *Subscription) Poll(ctx context.Context) ([][]byte, error) {
+	id, f, ok, err := s.pop()
+	if !ok || err != nil {
+		return nil, err
 	}
+	frames, err := s.read(ctx, id, &f)
+	s.put(id, &f, err)
+	if err != nil && ctx.Err() == nil {
+		s.engine.log.Error("Cannot read a conversation", "conversation", id, "err", err)
+		s.engine.metrics.readErrors.Inc()
+	}
+	return frames, nil
 }
 
 func (s *Subscription) pop() (uuid.UUID, feed, bool, error) {
@@ -71,6 +54,9 @@ func (s *Subscription) pop() (uuid.UUID, feed, bool, error) {
 	}
 	id := s.queue[0]
 	s.queue = s.queue[1:]
+	if len(s.queue) > 0 {
+		s.notify()
+	}
 	f := s.feeds[id]
 	f.queued = false
 	return id, *f, true, nil
@@ -85,36 +71,29 @@ func (s *Subscription) put(id uuid.UUID, f *feed, err error) {
 	current.header, current.sent, current.announced = f.header, f.sent, f.announced
 	current.caughtUp, current.reset = f.caughtUp, f.reset
 	current.head = max(current.head, f.head)
-	if isLost(err) {
+	switch {
+	case isLost(err):
 		delete(s.feeds, id)
 		delete(s.heads, id)
-		return
-	}
-	if err != nil || current.sent < current.head {
+	case err != nil:
+		s.enqueueLater(id, current)
+	case current.sent < current.head:
 		s.enqueue(id, current)
 	}
+}
+
+// enqueueLater tries a feed again after a pause. Called with the lock held.
+func (s *Subscription) enqueueLater(id uuid.UUID, f *feed) {
+	if !f.queued {
+		f.queued = true
+		s.queue = append(s.queue, id)
+	}
+	s.engine.clock.AfterFunc(readRetry, s.notify)
 }
 
 // isLost tells errors that trying again cannot mend.
 func isLost(err error) bool {
 	return errors.Is(err, store.ErrNotFound) || errors.Is(err, seal.ErrRefused)
-}
-
-func (s *Subscription) recover(ctx context.Context, id uuid.UUID, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	s.engine.log.Error("Cannot read a conversation", "conversation", id, "err", err)
-	s.engine.metrics.readErrors.Inc()
-	if isLost(err) {
-		return nil
-	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.engine.clock.After(readRetry):
-		return nil
-	}
 }
 
 // read produces the frames that are due for one conversation and moves the feed.

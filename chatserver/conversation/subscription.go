@@ -27,7 +27,7 @@ var (
 // appear when something happens in them.
 const window = 200
 
-// Subscription is one socket's view of the conversations its principal may read. Next is for one goroutine, everything
+// Subscription is one socket's view of the conversations its principal may read. Poll is for one goroutine, everything
 // else is safe for concurrent use.
 type Subscription struct {
 	engine    *Engine
@@ -147,7 +147,7 @@ func (s *Subscription) feed(id uuid.UUID) *feed {
 	return f
 }
 
-// enqueue asks Next to look at a feed. Called with the lock held.
+// enqueue asks Poll to look at a feed. Called with the lock held.
 func (s *Subscription) enqueue(id uuid.UUID, f *feed) {
 	if !f.queued {
 		f.queued = true
@@ -172,7 +172,7 @@ func (s *Subscription) Heads() map[uuid.UUID]int64 {
 	return heads
 }
 
-// end makes Next return reason.
+// end makes Poll return reason.
 func (s *Subscription) end(reason error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/chattenant/chattenant/chatserver/identity"
 	"github.com/chattenant/chattenant/chatserver/protocol"
@@ -99,7 +98,7 @@ func (e *Engine) commit(ctx context.Context, batch []*submission) {
 	case err == nil:
 		e.publish(appended)
 		e.answer(batch, appended)
-	case len(batch) > 1 && isRefusal(err):
+	case len(batch) > 1 && store.IsRefusal(err):
 		// One message the database will not have must not take the others with it.
 		for _, s := range batch {
 			e.commit(ctx, []*submission{s})
@@ -122,17 +121,6 @@ func (e *Engine) append(ctx context.Context, batch []*submission) (store.Appende
 	})
 	e.metrics.observeCommit(len(batch), e.clock.Since(start), err)
 	return appended, err
-}
-
-// isRefusal tells errors of the data from errors of the connection.
-func isRefusal(err error) bool {
-	var pgErr *pgconn.PgError
-	if !errors.As(err, &pgErr) {
-		return false
-	}
-	const dataException, integrityViolation = "22", "23"
-	class := pgErr.Code[:2]
-	return class == dataException || class == integrityViolation
 }
 
 func (e *Engine) answer(batch []*submission, appended store.Appended) {

@@ -36,14 +36,21 @@ func (s *Send) Validate() error {
 
 // Validate reports the first field that breaks the protocol's rules.
 func (o *Open) Validate() error {
-	switch {
-	case o.ClientID == uuid.Nil:
+	if o.ClientID == uuid.Nil {
 		return errClientID
-	case o.Contact == nil:
+	}
+	if o.Contact == nil {
 		return nil
-	case !validLine(o.Contact.Name.Reveal(), MaxName):
+	}
+	return o.Contact.Validate()
+}
+
+// Validate reports the first field that breaks the protocol's rules.
+func (c *Contact) Validate() error {
+	switch {
+	case !validLine(c.Name.Reveal(), MaxName):
 		return errName
-	case !validEmail(o.Contact.Email.Reveal()):
+	case !validEmail(c.Email.Reveal()):
 		return errEmail
 	}
 	return nil

@@ -1,0 +1,106 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package edge is the chat server's face to the network: TLS behind the PROXY protocol, HTTP routes and the WebSocket,
+// with the limits and checks that come before anything else sees a request.
+package edge
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/google/uuid"
+	"k8s.io/utils/clock"
+
+	"github.com/chattenant/chattenant/chatserver/conversation"
+	"github.com/chattenant/chattenant/chatserver/identity"
+	"github.com/chattenant/chattenant/chatserver/protocol"
+	"github.com/chattenant/chattenant/chatserver/redacted"
+)
+
+// Identity is what the edge needs to know who is who.
+type Identity interface {
+	NewVisitor(ctx context.Context) (identity.Principal, redacted.String, error)
+	Visitor(ctx context.Context, token redacted.String) (identity.Principal, error)
+	SignIn(ctx context.Context, email, password redacted.String) (identity.Principal, redacted.String, error)
+	Agent(ctx context.Context, cookie redacted.String) (identity.Principal, error)
+	SignOut(ctx context.Context, p identity.Principal) error
+	Redeem(ctx context.Context, token, password redacted.String) (identity.Redeemed, error)
+}
+
+// Engine is what the edge needs of the conversations.
+type Engine interface {
+	Submit(p identity.Principal, send *protocol.Send, reply func(protocol.Frame))
+	Open(ctx context.Context, p identity.Principal, open *protocol.Open) protocol.Frame
+	Subscribe(ctx context.Context, p identity.Principal, cursors map[uuid.UUID]protocol.Cursor) (
+		*conversation.Subscription, error)
+	EndSessions(ids ...uuid.UUID)
+	Epoch() int64
+}
+
+// Config has what a server is made of.
+type Config struct {
+	// Host is the endpoint's name, without port.
+	Host string
+	// AllowedOrigins may frame the visitor's panel.
+	AllowedOrigins []string
+	Info           protocol.Info
+	Identity       Identity
+	Engine         Engine
+	// Site serves the pages.
+	Site    http.Handler
+	Limits  Limits
+	Timing  Timing
+	Clock   clock.WithTicker
+	Logger  *slog.Logger
+	Metrics *Metrics
+}
+
+// Server answers visitors and agents.
+type Server struct {
+	config  Config
+	log     *slog.Logger
+	clock   clock.WithTicker
+	metrics *Metrics
+	limits  *limiters
+	sockets *registry
+	handler http.Handler
+}
+
+// NewServer makes a server; Serve or Handler let it be reached.
+func NewServer(c Config) *Server {
+	s := &Server{
+		config: c, log: c.Logger, clock: c.Clock, metrics: c.Metrics,
+		limits: newLimiters(c.Limits, c.Clock, c.Metrics), sockets: newRegistry(),
+	}
+	s.handler = s.recover(s.checkHost(s.limitRequests(s.routes())))
+	return s
+}
+
+// Handler answers requests whose RemoteAddr is the client's own.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	policy := newPolicies(s.config.AllowedOrigins)
+	page := func(pattern string, headers http.Header) {
+		mux.Handle(pattern, s.count(pattern, with(headers, s.config.Site)))
+	}
+	page("GET /widget.js", policy.script)
+	page("GET /assets/", policy.asset)
+	page("GET /widget/", policy.widget)
+	page("GET /console/", policy.console)
+	api := func(pattern string, h handlerFunc) { mux.Handle(pattern, s.count(pattern, with(policy.api, s.api(h)))) }
+	api("GET /api/v1/info", s.info)
+	api("POST /api/v1/visitor/session", s.createVisitor)
+	api("POST /api/v1/agent/session", s.signIn)
+	api("GET /api/v1/agent/session", s.whoAmI)
+	api("DELETE /api/v1/agent/session", s.signOut)
+	api("POST /api/v1/agent/invitation", s.redeem)
+	api("GET /api/v1/ws", s.socket)
+	api("/", func(http.ResponseWriter, *http.Request) error {
+		return &apiError{code: protocol.NotFound, message: "no such path"}
+	})
+	return mux
+}
