@@ -1,0 +1,163 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/chattenant/chattenant/api/v1alpha1"
+	"github.com/chattenant/chattenant/test/e2e/auditlog"
+)
+
+// Where `make demo` installs the product, and what it leaves running.
+const (
+	systemNamespace = "chattenant-system"
+	operatorAccount = "chattenant-operator"
+	operatorUser    = "system:serviceaccount:" + systemNamespace + ":" + operatorAccount
+	gatewayName     = "chattenant-gateway"
+	demoClass       = "standard"
+
+	acme   = "acme"
+	globex = "globex"
+)
+
+// root is the repository's root, seen from this package's folder, in which `go test` runs it.
+const root = "../.."
+
+// cluster is the administrator's way into the cluster under test.
+type cluster struct {
+	client.Client
+	kube       kubernetes.Interface
+	config     *rest.Config
+	kubeconfig string
+	audit      auditlog.Log
+}
+
+func connect(ctx context.Context) (*cluster, error) {
+	path, err := kubeconfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	// The client's own throttle would slow the tests down and tell nothing about the product.
+	config.QPS = -1
+	config.UserAgent = "chattenant-e2e"
+	logPath, err := output(ctx, "go", "-C", filepath.Join(root, "hack/localcluster"), "run", ".", "audit-log")
+	if err != nil {
+		return nil, err
+	}
+	log, err := auditlog.Open(logPath)
+	if err != nil {
+		return nil, err
+	}
+	c := &cluster{config: config, kubeconfig: path, audit: log}
+	if c.kube, err = kubernetes.NewForConfig(config); err != nil {
+		return nil, fmt.Errorf("build client: %w", err)
+	}
+	c.Client, err = client.New(config, client.Options{Scheme: scheme()})
+	return c, err
+}
+
+func scheme() *runtime.Scheme {
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		clientgoscheme.AddToScheme, cmv1.AddToScheme, v1alpha1.AddToScheme,
+	} {
+		// Registering compiled-in types fails only if they contradict each other: a mistake of the build.
+		if err := add(s); err != nil {
+			panic(err)
+		}
+	}
+	return s
+}
+
+func kubeconfig(ctx context.Context) (string, error) {
+	if path := os.Getenv("KUBECONFIG"); path != "" {
+		return path, nil
+	}
+	return output(ctx, filepath.Join(root, "hack/cluster.sh"), "kubeconfig")
+}
+
+// output runs a command and returns the one line it prints.
+func output(ctx context.Context, name string, argv ...string) (string, error) {
+	var stderr bytes.Buffer
+	command := exec.CommandContext(ctx, name, argv...)
+	command.Stderr = &stderr
+	out, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w: %s", name, strings.Join(argv, " "), err, &stderr)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// installed waits until the demo's tenants are Ready.
+func (c *cluster) installed(ctx context.Context) error {
+	for _, name := range []string{acme, globex} {
+		var last error
+		err := wait.PollUntilContextCancel(ctx, time.Second, true, func(ctx context.Context) (bool, error) {
+			tenant := &v1alpha1.ChatTenant{}
+			if last = c.Get(ctx, client.ObjectKey{Name: name}, tenant); last != nil {
+				return false, nil
+			}
+			ready := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionReady)
+			if ready == nil || ready.Status != "True" {
+				last = fmt.Errorf("ChatTenant %s: %v", name, ready)
+				return false, nil
+			}
+			return true, nil
+		})
+		if err != nil {
+			return errors.Join(last, err)
+		}
+	}
+	return nil
+}
+
+// sweep removes what an earlier run could not remove, because it was killed.
+func (c *cluster) sweep(ctx context.Context) error {
+	tenants := &v1alpha1.ChatTenantList{}
+	if err := c.List(ctx, tenants); err != nil {
+		return fmt.Errorf("list tenants: %w", err)
+	}
+	for i := range tenants.Items {
+		if name := tenants.Items[i].Name; strings.HasPrefix(name, ownPrefix) {
+			if err := c.removeTenant(ctx, name); err != nil {
+				return fmt.Errorf("remove tenant %s: %w", name, err)
+			}
+		}
+	}
+	return c.removeRetained(ctx)
+}
+
+// ignoreNotFound makes a deletion of something that is gone a success.
+func ignoreNotFound(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}

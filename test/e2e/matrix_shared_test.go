@@ -1,0 +1,178 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const (
+	dnsPort     = 53
+	kubeletPort = 10250
+)
+
+// sharedTargets are what a tenant's pods have no business with: the cluster's own parts and everything beyond.
+func sharedTargets(t *testing.T) []target {
+	t.Helper()
+	var targets []target
+	for _, collect := range []func(*testing.T) []target{
+		apiServerTargets, nodeTargets, nodePortTargets, strangerTargets, dnsTargets, outsideTargets,
+	} {
+		targets = append(targets, collect(t)...)
+	}
+	return targets
+}
+
+// apiServerTargets are the API server by its Service and by the address behind it.
+func apiServerTargets(t *testing.T) []target {
+	t.Helper()
+	as := peer{component: "kube-apiserver"}
+	targets := []target{
+		tcpTarget(as, "API server", service(t, corev1.NamespaceDefault, "kubernetes").Spec.ClusterIP, 443),
+	}
+	slices := &discoveryv1.EndpointSliceList{}
+	err := live.List(t.Context(), slices, client.InNamespace(corev1.NamespaceDefault),
+		client.MatchingLabels{discoveryv1.LabelServiceName: "kubernetes"})
+	if err != nil {
+		t.Fatalf("find the API server: %v", err)
+	}
+	for _, slice := range slices.Items {
+		for _, endpoint := range slice.Endpoints {
+			for _, port := range slice.Ports {
+				targets = append(targets, tcpTarget(as, "API server", endpoint.Addresses[0], uint16(*port.Port)))
+			}
+		}
+	}
+	return targets
+}
+
+// nodeTargets are the kubelet and whatever else listens on a node, by every address that the node has.
+func nodeTargets(t *testing.T) []target {
+	t.Helper()
+	var targets []target
+	for _, name := range nodesIn(t, "") {
+		found := namespaceTargets(t, name, insideNode(t, name), peer{component: "node " + name}, "nodes and kubelets")
+		targets = append(targets, found...)
+	}
+	return targets
+}
+
+// nodePortTargets are the Services that every node answers for.
+func nodePortTargets(t *testing.T) []target {
+	t.Helper()
+	services, nodes := &corev1.ServiceList{}, &corev1.NodeList{}
+	if err := live.List(t.Context(), services); err != nil {
+		t.Fatalf("list services: %v", err)
+	}
+	if err := live.List(t.Context(), nodes); err != nil {
+		t.Fatalf("list nodes: %v", err)
+	}
+	var targets []target
+	for _, s := range services.Items {
+		as := peer{component: s.Name}
+		for _, port := range s.Spec.Ports {
+			if s.Spec.ClusterIP != corev1.ClusterIPNone && s.Namespace == systemNamespace {
+				targets = append(targets, tcpTarget(as, "Services of the product", s.Spec.ClusterIP, uint16(port.Port)))
+			}
+			for i := range nodes.Items {
+				if address := internalIP(&nodes.Items[i]); port.NodePort != 0 {
+					targets = append(targets, tcpTarget(as, "NodePorts", address, uint16(port.NodePort)))
+				}
+			}
+		}
+	}
+	return targets
+}
+
+func internalIP(node *corev1.Node) string {
+	for _, address := range node.Status.Addresses {
+		if address.Type == corev1.NodeInternalIP {
+			return address.Address
+		}
+	}
+	return ""
+}
+
+// strangerTargets are the pods of the operator, the gateway, cert-manager and the cluster's DNS, by all they listen on.
+func strangerTargets(t *testing.T) []target {
+	t.Helper()
+	var targets []target
+	for _, pod := range strangers(t) {
+		as := peer{component: componentOf(&pod)}
+		targets = append(targets, podTargets(t, &pod, as, "pods of cluster and product")...)
+		if as.component == "kube-dns" {
+			targets = append(targets, udpTarget(as, "DNS over UDP", pod.Status.PodIP, dnsPort))
+		}
+	}
+	return targets
+}
+
+// dnsTargets are the cluster's name service, which would be a way out for data.
+func dnsTargets(t *testing.T) []target {
+	t.Helper()
+	as, address := peer{component: "kube-dns"}, service(t, "kube-system", "kube-dns").Spec.ClusterIP
+	return []target{
+		udpTarget(as, "DNS over UDP", address, dnsPort),
+		tcpTarget(as, "DNS over TCP", address, dnsPort),
+	}
+}
+
+// outside is what the local cluster has in place of the internet.
+type outside struct {
+	DNS struct {
+		Address string
+		Port    uint16
+	}
+	Servers  []outsideServer
+	Metadata outsideServer
+}
+
+type outsideServer struct {
+	Address                      string
+	TLSPorts, TCPPorts, UDPPorts []uint16
+}
+
+// outsideTargets are every server of the internet, as the local cluster plays it, and a cloud's metadata service.
+func outsideTargets(t *testing.T) []target {
+	t.Helper()
+	printed, err := exec.CommandContext(
+		t.Context(), "go", "-C", filepath.Join(root, "hack/localcluster"), "run", ".", "outside").Output()
+	if err != nil {
+		t.Fatalf("ask for the outside: %v", err)
+	}
+	var facts outside
+	if err := json.Unmarshal(printed, &facts); err != nil {
+		t.Fatalf("understand the outside: %v", err)
+	}
+	as := peer{component: "outside"}
+	targets := []target{
+		udpTarget(as, "outside over UDP", facts.DNS.Address, facts.DNS.Port),
+		tcpTarget(as, "outside", facts.DNS.Address, facts.DNS.Port),
+	}
+	targets = append(targets, facts.Metadata.targets(peer{component: "metadata"}, "metadata address")...)
+	for _, server := range facts.Servers {
+		targets = append(targets, server.targets(as, "outside")...)
+	}
+	return targets
+}
+
+func (s outsideServer) targets(as peer, group string) []target {
+	var targets []target
+	for _, port := range append(s.TLSPorts, s.TCPPorts...) {
+		targets = append(targets, tcpTarget(as, group, s.Address, port))
+	}
+	for _, port := range s.UDPPorts {
+		targets = append(targets, udpTarget(as, group+" over UDP", s.Address, port))
+	}
+	return targets
+}

@@ -1,0 +1,118 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/chattenant/chattenant/api/naming"
+	"github.com/chattenant/chattenant/test/e2e/reach"
+)
+
+func TestEveryConnectionOfATenantIsRefusedButItsOwnDatabaseAndTheGateway(t *testing.T) {
+	withNeighbour(t)
+	tenants := []string{acme, globex, neighbour}
+	inner := tenantTargets(t, tenants...)
+	everything := slices.Concat(inner, sharedTargets(t))
+
+	t.Run("every target answers somebody", func(t *testing.T) { answersSomebody(t, everything) })
+	t.Run("pods of tenants to everything", func(t *testing.T) {
+		probes := pairs(tenantSources(t, tenants...), everything)
+		tryAll(t, probes)
+		coversTheCases(t, probes)
+		report(t, probes)
+	})
+	t.Run("pods of cluster and product to tenants", func(t *testing.T) {
+		probes := pairs(strangerSources(t), inner)
+		tryAll(t, probes)
+		report(t, probes)
+	})
+}
+
+// answersSomebody fails for targets that nobody reaches: a refusal there would say nothing about a policy. Who may reach
+// them are the nodes, from which kubelets probe, and pods that no policy holds.
+func answersSomebody(t *testing.T, targets []target) {
+	t.Helper()
+	controls := controlSources(t)
+	var group errgroup.Group
+	group.SetLimit(probesAtATime)
+	var answered atomic.Int32
+	for _, to := range targets {
+		group.Go(func() error {
+			for _, from := range controls {
+				verdict, err := from.try(t.Context(), to, openPatience/5)
+				if err == nil && verdict == reach.Open {
+					answered.Add(1)
+					return nil
+				}
+			}
+			t.Errorf("nobody reaches %s %s %s %s: that tenants do not proves nothing", to.tenant, to.component, to.network,
+				to.address)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	t.Logf("%d of %d targets answer", answered.Load(), len(targets))
+}
+
+// controlSources are the nodes, and the pods of namespaces without a network policy.
+func controlSources(t *testing.T) []source {
+	t.Helper()
+	var controls []source
+	for _, name := range nodesIn(t, "") {
+		controls = append(controls, newSource(t, name, peer{component: "node"}, insideNode(t, name)))
+	}
+	for _, pod := range strangers(t) {
+		policies := &networkingv1.NetworkPolicyList{}
+		if err := live.List(t.Context(), policies, client.InNamespace(pod.Namespace)); err != nil {
+			t.Fatalf("list policies: %v", err)
+		}
+		if len(policies.Items) == 0 {
+			controls = append(controls, podSource(t, &pod, peer{component: "control"}))
+		}
+	}
+	return controls
+}
+
+// coversTheCases keeps the matrix from quietly shrinking: each of these kinds of pair must be in it.
+func coversTheCases(t *testing.T, probes []probe) {
+	t.Helper()
+	for name, is := range map[string]func(p *probe) bool{
+		"own database":               func(p *probe) bool { return p.wanted() && p.from.tenant == p.to.tenant },
+		"another tenant's database":  otherTenants(naming.Postgres, naming.PostgresPort),
+		"another tenant's endpoint":  otherTenants(naming.ChatServer, naming.ChatServerPort),
+		"another tenant's health":    otherTenants(naming.ChatServer, naming.ChatServerHealthPort),
+		"API server by Service":      func(p *probe) bool { return p.to.group == "API server" && p.to.address.Port() == 443 },
+		"API server by address":      func(p *probe) bool { return p.to.group == "API server" && p.to.address.Port() != 443 },
+		"kubelet":                    func(p *probe) bool { return p.to.address.Port() == kubeletPort },
+		"metadata address":           func(p *probe) bool { return p.to.group == "metadata address" },
+		"operator":                   func(p *probe) bool { return p.to.component == operatorAccount },
+		"gateway":                    func(p *probe) bool { return p.to.component == gatewayName },
+		"NodePort":                   func(p *probe) bool { return p.to.group == "NodePorts" },
+		"cluster DNS over UDP":       func(p *probe) bool { return p.to.group == "DNS over UDP" },
+		"cluster DNS over TCP":       func(p *probe) bool { return p.to.group == "DNS over TCP" },
+		"outside over TCP":           func(p *probe) bool { return p.to.group == "outside" },
+		"outside over UDP":           func(p *probe) bool { return p.to.group == "outside over UDP" },
+		"a database as the source":   func(p *probe) bool { return p.from.component == naming.Postgres },
+		"own endpoint from database": func(p *probe) bool { return !p.wanted() && p.from.tenant == p.to.tenant },
+	} {
+		if !slices.ContainsFunc(probes, func(p probe) bool { return is(&p) }) {
+			t.Errorf("no pair tries: %s", name)
+		}
+	}
+}
+
+func otherTenants(component string, port uint16) func(p *probe) bool {
+	return func(p *probe) bool {
+		return p.to.component == component && p.to.address.Port() == port && p.to.tenant != p.from.tenant
+	}
+}

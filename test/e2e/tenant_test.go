@@ -1,0 +1,254 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/chattenant/chattenant/api/naming"
+	"github.com/chattenant/chattenant/api/v1alpha1"
+)
+
+const (
+	// ownPrefix begins the names of everything that the tests make.
+	ownPrefix = "e2e-"
+	// removalPatience bounds the teardown of a tenant: its database is given a minute to stop.
+	removalPatience = 2 * time.Minute
+)
+
+// newTenant describes a tenant of the demo's class in eu-central, which leaves nothing behind when it is deleted.
+func newTenant(name string) *v1alpha1.ChatTenant {
+	return &v1alpha1.ChatTenant{
+		ObjectMeta: metav1.ObjectMeta{Name: ownPrefix + name},
+		Spec: v1alpha1.ChatTenantSpec{
+			ClassName:   demoClass,
+			DisplayName: "End-to-end test " + name,
+			Region:      "eu-central",
+			Endpoint: v1alpha1.Endpoint{
+				Host:           ownPrefix + name + ".localhost",
+				AllowedOrigins: []v1alpha1.Origin{"https://www.e2e.example"},
+			},
+			Privacy:        v1alpha1.Privacy{PolicyURL: "https://www.e2e.example/privacy"},
+			DeletionPolicy: v1alpha1.DeletionDelete,
+		},
+	}
+}
+
+// create makes a tenant and removes it when the test ends.
+func create(t *testing.T, tenant *v1alpha1.ChatTenant) *v1alpha1.ChatTenant {
+	t.Helper()
+	if err := live.Create(t.Context(), tenant); err != nil {
+		t.Fatalf("create tenant %s: %v", tenant.Name, err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("tenant %s at the end:\n%s", tenant.Name, describe(tenant.Name))
+		}
+		if err := live.removeTenant(context.Background(), tenant.Name); err != nil {
+			t.Errorf("remove tenant %s: %v", tenant.Name, err)
+		}
+	})
+	return tenant
+}
+
+// createReady makes a tenant and waits until it serves.
+func createReady(t *testing.T, tenant *v1alpha1.ChatTenant) *v1alpha1.ChatTenant {
+	t.Helper()
+	create(t, tenant)
+	awaitReady(t, tenant.Name)
+	return tenant
+}
+
+func awaitReady(t *testing.T, name string) {
+	t.Helper()
+	awaitCondition(t, name, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+}
+
+// awaitCondition waits until a condition of a tenant says what it should about the present spec, and returns it.
+func awaitCondition(
+	t *testing.T, name, condition string, status metav1.ConditionStatus, reason string,
+) metav1.Condition {
+	t.Helper()
+	var found metav1.Condition
+	what := fmt.Sprintf("tenant %s: %s is %s because of %s", name, condition, status, reason)
+	eventually(t, startPatience, what, func(ctx context.Context) error {
+		tenant := &v1alpha1.ChatTenant{}
+		if err := live.Get(ctx, client.ObjectKey{Name: name}, tenant); err != nil {
+			return err
+		}
+		c := meta.FindStatusCondition(tenant.Status.Conditions, condition)
+		if c == nil || c.Status != status || c.Reason != reason || c.ObservedGeneration != tenant.Generation {
+			return fmt.Errorf("got %s", conditionText(c))
+		}
+		found = *c
+		return nil
+	})
+	return found
+}
+
+func conditionText(c *metav1.Condition) string {
+	if c == nil {
+		return "no such condition"
+	}
+	return fmt.Sprintf("%s=%s (%s, generation %d): %s", c.Type, c.Status, c.Reason, c.ObservedGeneration, c.Message)
+}
+
+// getTenant reads a tenant that must exist.
+func getTenant(t *testing.T, name string) *v1alpha1.ChatTenant {
+	t.Helper()
+	tenant := &v1alpha1.ChatTenant{}
+	if err := live.Get(t.Context(), client.ObjectKey{Name: name}, tenant); err != nil {
+		t.Fatalf("read tenant %s: %v", name, err)
+	}
+	return tenant
+}
+
+// changeTenant changes a tenant's declaration as a user would, against whatever it is by now.
+func changeTenant(t *testing.T, name string, change func(*v1alpha1.ChatTenant)) {
+	t.Helper()
+	if err := live.changeTenant(t.Context(), name, change); err != nil {
+		t.Fatalf("change tenant %s: %v", name, err)
+	}
+}
+
+func (c *cluster) changeTenant(ctx context.Context, name string, change func(*v1alpha1.ChatTenant)) error {
+	tenant := &v1alpha1.ChatTenant{}
+	if err := c.Get(ctx, client.ObjectKey{Name: name}, tenant); err != nil {
+		return err
+	}
+	before := tenant.DeepCopy()
+	change(tenant)
+	return c.Patch(ctx, tenant, client.MergeFrom(before))
+}
+
+// confirmDeletion writes the tenant's name on it, without which it cannot be deleted.
+func confirmDeletion(tenant *v1alpha1.ChatTenant) {
+	metav1.SetMetaDataAnnotation(&tenant.ObjectMeta, v1alpha1.AnnotationConfirmDeletion, tenant.Name)
+}
+
+// removeTenant deletes a tenant with all its data, whatever state it is in, and waits until nothing is left of it.
+func (c *cluster) removeTenant(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, removalPatience)
+	defer cancel()
+	err := c.changeTenant(ctx, name, func(tenant *v1alpha1.ChatTenant) {
+		confirmDeletion(tenant)
+		tenant.Spec.DeletionPolicy = v1alpha1.DeletionDelete
+		tenant.Spec.Reconciliation = v1alpha1.ReconciliationActive
+	})
+	if err != nil {
+		return ignoreNotFound(err)
+	}
+	tenant := &v1alpha1.ChatTenant{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	if err := c.Delete(ctx, tenant); err != nil {
+		return ignoreNotFound(err)
+	}
+	return poll(ctx, func(ctx context.Context) error {
+		return errors.Join(c.gone(ctx, &v1alpha1.ChatTenant{}, name), c.namespaceReleased(ctx, name))
+	})
+}
+
+// gone says that an object without a namespace no longer exists.
+func (c *cluster) gone(ctx context.Context, object client.Object, name string) error {
+	err := c.Get(ctx, client.ObjectKey{Name: name}, object)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%T %s still exists, finalizers %v", object, name, object.GetFinalizers())
+}
+
+// namespaceReleased says that the operator's namespace of a tenant is gone. One that it did not make stays.
+func (c *cluster) namespaceReleased(ctx context.Context, tenant string) error {
+	namespace := &corev1.Namespace{}
+	err := c.Get(ctx, client.ObjectKey{Name: naming.Namespace(tenant)}, namespace)
+	if err != nil || namespace.Labels[v1alpha1.LabelTenant] == "" {
+		return ignoreNotFound(err)
+	}
+	return fmt.Errorf("namespace %s still exists", namespace.Name)
+}
+
+// removeRetained deletes the namespaces of tenants that were deleted under deletionPolicy Retain.
+func (c *cluster) removeRetained(ctx context.Context) error {
+	namespaces := &corev1.NamespaceList{}
+	if err := c.List(ctx, namespaces, client.HasLabels{v1alpha1.LabelTenant}); err != nil {
+		return fmt.Errorf("list tenants' namespaces: %w", err)
+	}
+	for i := range namespaces.Items {
+		namespace := &namespaces.Items[i]
+		if !strings.HasPrefix(namespace.Labels[v1alpha1.LabelTenant], ownPrefix) {
+			continue
+		}
+		if err := c.removeNamespace(ctx, namespace.Name); err != nil {
+			return fmt.Errorf("remove namespace %s: %w", namespace.Name, err)
+		}
+	}
+	return nil
+}
+
+// removeNamespace deletes a namespace, with the confirmation that a retained one asks for, and waits until it is gone.
+func (c *cluster) removeNamespace(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, removalPatience)
+	defer cancel()
+	namespace := &corev1.Namespace{}
+	if err := c.Get(ctx, client.ObjectKey{Name: name}, namespace); err != nil {
+		return ignoreNotFound(err)
+	}
+	before := namespace.DeepCopy()
+	metav1.SetMetaDataAnnotation(&namespace.ObjectMeta, v1alpha1.AnnotationConfirmDeletion, name)
+	if err := c.Patch(ctx, namespace, client.MergeFrom(before)); err != nil {
+		return ignoreNotFound(err)
+	}
+	if err := c.Delete(ctx, namespace); err != nil {
+		return ignoreNotFound(err)
+	}
+	return poll(ctx, func(ctx context.Context) error { return c.gone(ctx, &corev1.Namespace{}, name) })
+}
+
+// describe says how a tenant stands, for the log of a failed test.
+func describe(name string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	tenant := &v1alpha1.ChatTenant{}
+	if err := live.Get(ctx, client.ObjectKey{Name: name}, tenant); err != nil {
+		return err.Error()
+	}
+	var text strings.Builder
+	for i := range tenant.Status.Conditions {
+		fmt.Fprintln(&text, " ", conditionText(&tenant.Status.Conditions[i]))
+	}
+	pods := &corev1.PodList{}
+	if err := live.List(ctx, pods, client.InNamespace(naming.Namespace(name))); err != nil {
+		return err.Error()
+	}
+	for i := range pods.Items {
+		fmt.Fprintf(&text, "  pod %s: %s\n", pods.Items[i].Name, podText(&pods.Items[i]))
+	}
+	return text.String()
+}
+
+func podText(pod *corev1.Pod) string {
+	text := string(pod.Status.Phase)
+	for _, c := range pod.Status.ContainerStatuses {
+		text += fmt.Sprintf(" %s ready=%t restarts=%d", c.Name, c.Ready, c.RestartCount)
+		if c.State.Waiting != nil {
+			text += " " + c.State.Waiting.Reason
+		}
+	}
+	return text
+}
