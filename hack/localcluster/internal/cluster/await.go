@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/chattenant/chattenant/hack/localcluster/internal/images"
 	"github.com/chattenant/chattenant/hack/localcluster/internal/kubeapi"
 	"github.com/chattenant/chattenant/hack/localcluster/internal/topology"
 )
@@ -73,6 +74,24 @@ func (c *Cluster) awaitAPI(ctx context.Context) (string, error) {
 	}
 	ready := func(ctx context.Context) error { return client.Get(ctx, "/readyz", nil) }
 	return fmt.Sprintf("https://127.0.0.1:%d", c.Ports.API), eventually(ctx, "the API server", ready)
+}
+
+// awaitContainerd waits until every node answers questions about images.
+func (c *Cluster) awaitContainerd(ctx context.Context) error {
+	machines, err := c.machines()
+	if err != nil {
+		return err
+	}
+	for _, node := range topology.Nodes() {
+		answers := func(context.Context) error {
+			_, err := images.Present(machines[node.Name])
+			return err
+		}
+		if err := eventually(ctx, "containerd of "+node.Name, answers); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // awaitNodes asks each kubelet itself: what a Node says may date from before the machine was started again.

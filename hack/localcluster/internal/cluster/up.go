@@ -33,6 +33,7 @@ func (c *Cluster) Up(ctx context.Context) error {
 		return err
 	}
 	var imageDir string
+	var loading <-chan outcome
 	steps := []struct {
 		name string
 		work func() (string, error)
@@ -43,10 +44,17 @@ func (c *Cluster) Up(ctx context.Context) error {
 			return describe(built, "built", "cached"), err
 		}},
 		{"host", c.prepareHost},
-		{"machines", func() (string, error) { return c.startMachines(programs) }},
+		{"machines", func() (string, error) {
+			detail, err := c.startMachines(programs)
+			if err == nil {
+				// In the background: the nodes need it before their first Pod and nothing else waits for it.
+				loading = c.loadOwn(ctx, imageDir)
+			}
+			return detail, err
+		}},
 		{"API server", func() (string, error) { return c.awaitAPI(ctx) }},
 		{"manifests", func() (string, error) { return c.applyManifests(programs, imageDir) }},
-		{"images", func() (string, error) { return c.loadOwn(imageDir) }},
+		{"images", func() (string, error) { loaded := <-loading; return loaded.detail, loaded.err }},
 		{"nodes", func() (string, error) { return c.awaitNodes(ctx) }},
 		{"add-ons", func() (string, error) { return c.awaitAddons(ctx) }},
 	}
@@ -115,12 +123,28 @@ func wire(machines map[string]*machine.Machine) error {
 	return errors.Join(failures...)
 }
 
-func (c *Cluster) loadOwn(dir string) (string, error) {
+// outcome is what a step in the background did.
+type outcome struct {
+	detail string
+	err    error
+}
+
+// loadOwn imports the cluster's own images as soon as the nodes take them.
+func (c *Cluster) loadOwn(ctx context.Context, dir string) <-chan outcome {
 	var archives []string
 	for _, name := range ownImages {
 		archives = append(archives, filepath.Join(dir, name+".tar"))
 	}
-	return c.load(archives)
+	done := make(chan outcome, 1)
+	go func() {
+		var result outcome
+		result.err = c.awaitContainerd(ctx)
+		if result.err == nil {
+			result.detail, result.err = c.load(archives)
+		}
+		done <- result
+	}()
+	return done
 }
 
 // Load imports archives of images into every node.

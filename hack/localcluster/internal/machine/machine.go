@@ -77,6 +77,10 @@ func (m *Machine) prepare(spec Spec) error {
 	if _, err := m.tree.Kill(parent, killPatience); err != nil {
 		return err
 	}
+	// Groups of Pods that are no more would keep a new kubelet busy for seconds each.
+	if err := m.tree.Remove(parent); err != nil {
+		return fmt.Errorf("removing control groups: %w", err)
+	}
 	if err := m.tree.Create(spec.Cgroup); err != nil {
 		return fmt.Errorf("creating control groups: %w", err)
 	}

@@ -27,6 +27,11 @@ const (
 func Wire(pids map[string]int) error {
 	controlPlane := pids[topology.ControlPlane]
 	if !hasLink(controlPlane, bridge) {
+		// It was just started: what the others are still connected to is a former one, which the kernel may be about to
+		// remove.
+		if err := unplugAll(pids); err != nil {
+			return err
+		}
 		if err := batch(controlPlane, controlPlaneLinks()); err != nil {
 			return err
 		}
@@ -41,15 +46,35 @@ func Wire(pids map[string]int) error {
 	return errors.Join(failures...)
 }
 
+func unplugAll(pids map[string]int) error {
+	for name, pid := range pids {
+		if name == topology.ControlPlane {
+			continue
+		}
+		if err := unplug(pid, "eth0"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unplug removes one end of a cable, and with it the other, if it is there.
+func unplug(pid int, name string) error {
+	if !hasLink(pid, name) {
+		return nil
+	}
+	return batch(pid, []string{"link del dev " + name})
+}
+
 // controlPlaneLinks makes the nodes' network. Services are routed to it so that kube-proxy's rules, which see a packet
 // only once it has a route, can redirect what the API server sends to webhooks.
 func controlPlaneLinks() []string {
 	return []string{
 		"link set lo up",
 		"link add " + bridge + " type bridge",
-		"addr add " + topology.ControlPlaneAddress + networkWidth + " dev " + bridge,
+		"addr replace " + topology.ControlPlaneAddress + networkWidth + " dev " + bridge,
 		"link set " + bridge + " up",
-		"route add " + topology.ServiceCIDR + " dev " + bridge,
+		"route replace " + topology.ServiceCIDR + " dev " + bridge,
 	}
 }
 
@@ -62,18 +87,18 @@ func wireOutside(controlPlane, outside int) error {
 		return err
 	}
 	inside := []string{
-		"addr add " + topology.OutsideGateway + networkWidth + " dev " + outsideLink,
+		"addr replace " + topology.OutsideGateway + networkWidth + " dev " + outsideLink,
 		"link set " + outsideLink + " up",
-		"route add " + topology.MetadataAddress + hostPrefix + " via " + outsideHost,
+		"route replace " + topology.MetadataAddress + hostPrefix + " via " + outsideHost,
 	}
 	if err := batch(controlPlane, inside); err != nil {
 		return err
 	}
-	beyond := []string{"link set lo up", "addr add " + outsideHost + networkWidth + " dev eth0"}
+	beyond := []string{"link set lo up", "addr replace " + outsideHost + networkWidth + " dev eth0"}
 	for _, address := range topology.OutsideAddresses() {
-		beyond = append(beyond, "addr add "+address+hostPrefix+" dev lo")
+		beyond = append(beyond, "addr replace "+address+hostPrefix+" dev lo")
 	}
-	return batch(outside, append(beyond, "link set eth0 up", "route add default via "+topology.OutsideGateway))
+	return batch(outside, append(beyond, "link set eth0 up", "route replace default via "+topology.OutsideGateway))
 }
 
 // wireNode puts a node on the bridge, with the control plane as its gateway, and routes its Pods' range to it.
@@ -93,14 +118,18 @@ func wireNode(controlPlane, pid int, node topology.Node) error {
 	}
 	return batch(pid, []string{
 		"link set lo up",
-		"addr add " + node.Address() + networkWidth + " dev eth0",
+		"addr replace " + node.Address() + networkWidth + " dev eth0",
 		"link set eth0 up",
-		"route add default via " + topology.ControlPlaneAddress,
+		"route replace default via " + topology.ControlPlaneAddress,
 	})
 }
 
-// link makes a cable between the namespaces of two processes, called name at the near and eth0 at the far end.
+// link makes a cable between the namespaces of two processes, called name at the near and eth0 at the far end. The near
+// end of a former one may still be there if the far machine was just started anew.
 func link(near int, name string, far int) error {
+	if err := unplug(near, name); err != nil {
+		return err
+	}
 	return ip("link", "add", "name", name, "netns", strconv.Itoa(near), "type", "veth",
 		"peer", "name", "eth0", "netns", strconv.Itoa(far))
 }

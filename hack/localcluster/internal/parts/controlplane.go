@@ -104,6 +104,8 @@ func controllerManager() []string {
 		"--root-ca-file="+pkiFile("ca.crt"),
 		"--cluster-signing-cert-file="+pkiFile("ca.crt"),
 		"--cluster-signing-key-file="+pkiFile("ca.key"),
+		// It starts before the API server has granted it anything, and would give up.
+		"--authentication-tolerate-lookup-failure",
 		// Nodes are given their ranges by the administrator, the routes to them exist before they do.
 		"--allocate-node-cidrs=false",
 		"--horizontal-pod-autoscaler-sync-period=5m",

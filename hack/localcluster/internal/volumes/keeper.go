@@ -110,7 +110,11 @@ func (k *Keeper) apply(ctx context.Context, node topology.Node, plan Plan) error
 		failures = append(failures, os.RemoveAll(filepath.Join(k.folders(node.Name), name)))
 	}
 	for range plan.Create {
-		failures = append(failures, k.create(ctx, node))
+		if err := k.create(ctx, node); err != nil {
+			// What failed once would fail for every other one.
+			failures = append(failures, err)
+			break
+		}
 	}
 	return errors.Join(failures...)
 }

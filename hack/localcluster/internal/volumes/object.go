@@ -58,7 +58,7 @@ func manifest(node topology.Node, name string) map[string]any {
 		},
 		"spec": map[string]any{
 			"capacity":                      map[string]string{"storage": Capacity},
-			"accessModes":                   []string{"ReadWriteOnce", "ReadWriteOncePod"},
+			"accessModes":                   []string{"ReadWriteOnce"},
 			"persistentVolumeReclaimPolicy": "Delete",
 			"storageClassName":              StorageClass(node.Region),
 			"local":                         map[string]string{"path": path.Join(Dir, name)},
