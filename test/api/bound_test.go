@@ -108,7 +108,9 @@ func list[T any](at string, most int, element func(i int) T) []bound {
 func quantity(at string) []bound { return matches(at, "1Gi", "1 Gi") }
 
 // notEmpty is a structure that needs something in it.
-func notEmpty(at string, good any) []bound { return []bound{{at, minProperties, good, map[string]any{}}} }
+func notEmpty(at string, good any) []bound {
+	return []bound{{at, minProperties, good, map[string]any{}}}
+}
 
 // testBounds holds the API server to each bound. The base carries every field, so that the siblings of the field in
 // question are there.

@@ -15,7 +15,9 @@ func TestEveryBoundOfAChatTenantClassHolds(t *testing.T) {
 
 func TestEveryBoundOfADataRegionHolds(t *testing.T) { testBounds(t, "dataregion", dataRegionBounds) }
 
-func TestEveryBoundOfASubProcessorHolds(t *testing.T) { testBounds(t, "subprocessor", subProcessorBounds) }
+func TestEveryBoundOfASubProcessorHolds(t *testing.T) {
+	testBounds(t, "subprocessor", subProcessorBounds)
+}
 
 var chatTenantClassBounds = slices.Concat(
 	needed("spec", "spec.issuerRef", "spec.images", "spec.database", "spec.chatServer"),

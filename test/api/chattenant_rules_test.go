@@ -1,0 +1,141 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func TestEveryRuleOfAChatTenantHolds(t *testing.T) { testRules(t, "chattenant", chatTenantRules) }
+
+const (
+	nameOfTenant    = "metadata.name must be a DNS label that starts with a letter and has at most 40 characters"
+	adoptionDecided = "adoptUID is decided when the tenant is created and cannot change"
+	databaseDecided = "database can be neither added nor removed later"
+	notHTTPS        = "policyURL must be an https:// address"
+	tooSmall        = "storageSize must be at least 256Mi"
+)
+
+var chatTenantRules = []rule{
+	{name: "a name with a dot", message: nameOfTenant, offered: []change{set("metadata.name", "acme.example")}},
+	{name: "a name that starts with a digit", message: nameOfTenant, offered: []change{set("metadata.name", "1acme")}},
+	{name: "a name of 41 characters", message: nameOfTenant, offered: []change{set("metadata.name", a(41))}},
+
+	{name: "another class", at: "spec.className", message: "className cannot change",
+		stored: asIs, offered: []change{set("spec.className", "other")}},
+	{name: "another region", at: "spec.region", message: "region cannot change",
+		stored: asIs, offered: []change{set("spec.region", "us-east")}},
+	{name: "an adoption that comes later", at: "spec", message: adoptionDecided,
+		stored: asIs, offered: []change{set("spec.adoptUID", someUID)}},
+	{name: "another adoption", at: "spec", message: adoptionDecided,
+		stored:  []change{set("spec.adoptUID", someUID)},
+		offered: []change{set("spec.adoptUID", "1"+someUID[1:])}},
+	{name: "an adoption taken back", at: "spec", message: adoptionDecided,
+		stored:  []change{set("spec.adoptUID", someUID)},
+		offered: []change{set("spec.adoptUID", absent)}},
+	{name: "a database size that comes later", at: "spec", message: databaseDecided,
+		stored: asIs, offered: []change{set("spec.database.storageSize", "2Gi")}},
+	{name: "a database size taken back", at: "spec", message: databaseDecided,
+		stored:  []change{set("spec.database.storageSize", "2Gi")},
+		offered: []change{set("spec.database", absent)}},
+	{name: "another database size", at: "spec.database.storageSize", message: "storageSize cannot change",
+		stored:  []change{set("spec.database.storageSize", "2Gi")},
+		offered: []change{set("spec.database.storageSize", "3Gi")}},
+	{name: "a database without room", at: "spec.database.storageSize", message: tooSmall,
+		offered: []change{set("spec.database.storageSize", "255Mi")}},
+	{name: "a database of a negative size", at: "spec.database.storageSize", message: tooSmall,
+		offered: []change{set("spec.database.storageSize", "-1Gi")}},
+	{name: "a database of a few bytes", at: "spec.database.storageSize", message: tooSmall,
+		offered: []change{set("spec.database.storageSize", 1000)}},
+
+	{name: "a policy over plain HTTP", at: "spec.privacy.policyURL", message: notHTTPS,
+		offered: []change{set("spec.privacy.policyURL", "http://www.valid.example/privacy")}},
+	{name: "a policy without a host", at: "spec.privacy.policyURL", message: notHTTPS,
+		offered: []change{set("spec.privacy.policyURL", "https:///privacy")}},
+	{name: "a policy that is no address", at: "spec.privacy.policyURL", message: notHTTPS,
+		offered: []change{set("spec.privacy.policyURL", "see our site")}},
+	{name: "a script for a policy", at: "spec.privacy.policyURL", message: notHTTPS,
+		offered: []change{set("spec.privacy.policyURL", "javascript:alert(1)")}},
+
+	{name: "a transit key without its place", at: "spec.encryption", message: "vaultTransit is required for provider VaultTransit",
+		offered: []change{set("spec.encryption.provider", "VaultTransit")}},
+	{name: "a transit key of another provider", at: "spec.encryption", message: "vaultTransit is required for provider VaultTransit",
+		offered: []change{set("spec.encryption", map[string]any{"provider": "Secret", "vaultTransit": transit})}},
+	{name: "a cloud key without its place", at: "spec.encryption", message: "kms is required for provider KMS",
+		offered: []change{set("spec.encryption.provider", "KMS")}},
+	{name: "a cloud key of another provider", at: "spec.encryption", message: "kms is required for provider KMS",
+		offered: []change{set("spec.encryption", map[string]any{"provider": "Secret", "kms": cloudKey})}},
+
+	{name: "not yet: a key in Vault", at: "spec", message: "this release keeps the key-encryption key in a Secret",
+		offered: []change{set("spec.encryption", map[string]any{"provider": "VaultTransit", "vaultTransit": transit})}},
+	{name: "not yet: a key in a cloud", at: "spec", message: "this release keeps the key-encryption key in a Secret",
+		offered: []change{set("spec.encryption", map[string]any{"provider": "KMS", "kms": cloudKey})}},
+	{name: "not yet: sub-processors", at: "spec", message: "this release opens no egress",
+		offered: []change{set("spec.subProcessors", map[string]any{"approval": "AfterNotice"})}},
+	{name: "not yet: backups", at: "spec", message: "this release takes no backups",
+		offered: []change{set("spec.backup", map[string]any{"everyHours": 24, "keepDays": 30})}},
+	{name: "not yet: sleep", at: "spec", message: "this release does not put tenants to sleep",
+		offered: []change{set("spec.hibernation", map[string]any{"idleAfterMinutes": 30})}},
+	{name: "not yet: visitors' truncated addresses", at: "spec.privacy", message: "this release never stores visitors' addresses",
+		offered: []change{set("spec.privacy.visitorAddress", "Truncate")}},
+	{name: "not yet: visitors' whole addresses", at: "spec.privacy", message: "this release never stores visitors' addresses",
+		offered: []change{set("spec.privacy.visitorAddress", "Keep")}},
+	{name: "not yet: deletion by age", at: "spec.privacy", message: "this release deletes nothing by age",
+		offered: []change{set("spec.privacy.retention.transcriptDays", 365)}},
+}
+
+var (
+	transit  = map[string]string{"address": "https://vault.example", "mountPath": "transit", "key": "acme"}
+	cloudKey = map[string]string{"uri": "gcp-kms://projects/p/locations/eu/keyRings/r/cryptoKeys/k"}
+)
+
+func TestAProperChatTenantIsAccepted(t *testing.T) {
+	testAccepted(t, "chattenant", []accepted{
+		{name: "with nothing optional"},
+		{name: "with a name of 40 characters", offered: []change{set("metadata.name", a(40))}},
+		{name: "with a name of one letter", offered: []change{set("metadata.name", "a")}},
+		{name: "with everything that this release can do", offered: []change{
+			set("spec.residency.jurisdictions", []string{"EU", "EEA", "CH"}),
+			set("spec.privacy.visitorAddress", "Drop"),
+			set("spec.encryption.provider", "Secret"),
+			set("spec.database.storageSize", "256Mi"),
+			set("spec.deletionPolicy", "Delete"),
+			set("spec.reconciliation", "Paused"),
+			set("spec.adoptUID", someUID),
+		}},
+		{name: "with a size in bytes", offered: []change{set("spec.database.storageSize", 1<<30)}},
+		{name: "when its name, places and policies change", stored: asIs, offered: []change{
+			set("spec.displayName", "Renamed GmbH"),
+			set("spec.endpoint", map[string]any{"host": "chat.new.example", "allowedOrigins": []string{"https://new.example:8443"}}),
+			set("spec.residency.jurisdictions[]", "DE"),
+			set("spec.privacy.policyURL", "https://new.example/privacy?lang=de#chat"),
+			set("spec.deletionPolicy", "Delete"),
+			set("spec.reconciliation", "Paused"),
+			set("spec.encryption.provider", "Secret"),
+		}},
+		{name: "when nothing about its database and adoption changes", stored: []change{
+			set("spec.database.storageSize", "2Gi"), set("spec.adoptUID", someUID),
+		}, offered: []change{set("spec.displayName", "Renamed GmbH")}},
+	})
+}
+
+func TestAChatTenantIsRetainedAndActiveByDefault(t *testing.T) {
+	tenant := ensure(t, adminClient(t), manifest(t, "chattenant"))
+	wantField(t, tenant, "Retain", "spec", "deletionPolicy")
+	wantField(t, tenant, "Active", "spec", "reconciliation")
+}
+
+func TestAChatTenantClassRunsTwoChatServersByDefault(t *testing.T) {
+	wantField(t, ensure(t, adminClient(t), manifest(t, "chattenantclass")), int64(2), "spec", "chatServer", "replicas")
+}
+
+func wantField(t *testing.T, o *unstructured.Unstructured, want any, path ...string) {
+	t.Helper()
+	got, _, err := unstructured.NestedFieldNoCopy(o.Object, path...)
+	if err != nil || got != want {
+		t.Errorf("%v is %v (%v), want %v", path, got, err, want)
+	}
+}
