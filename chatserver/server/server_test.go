@@ -1,0 +1,55 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server_test
+
+import (
+	"testing"
+
+	"github.com/chattenant/chattenant/chatserver/protocol"
+	"github.com/chattenant/chattenant/chatserver/redacted"
+	"github.com/chattenant/chattenant/chatserver/server/servertest"
+	"github.com/chattenant/chattenant/chatserver/store/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
+
+func TestAVisitorAndAnAgentTalkThroughTwoReplicas(t *testing.T) {
+	db := storetest.New(t)
+	one, two := servertest.Start(t, db), servertest.Start(t, db)
+	servertest.NewAgent(t, db, "grace@example.org", "Grace")
+	ctx := t.Context()
+	visitorClient, agentClient := one.Client(t), two.Client(t)
+	visitor, err := visitorClient.NewVisitor(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	agent, err := agentClient.SignIn(ctx, redacted.New("Grace@example.org "), redacted.New(servertest.Password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, a := servertest.Attend(t, visitorClient, visitor), servertest.Attend(t, agentClient, agent)
+	opened, err := v.Open(ctx, &protocol.Contact{Name: protocol.NewText("Ada")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Send(ctx, opened.Conversation, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	a.WaitFor(t, opened.Conversation, 1)
+	if _, err := a.Send(ctx, opened.Conversation, "good day"); err != nil {
+		t.Fatal(err)
+	}
+	for who, s := range map[string]*servertest.Attendance{"visitor": v, "agent": a} {
+		events := s.WaitFor(t, opened.Conversation, 2)
+		if got := events[0].Body.Reveal() + "|" + events[1].Body.Reveal(); got != "hello|good day" {
+			t.Errorf("%s reads %q", who, got)
+		}
+	}
+	if got := a.Contact(opened.Conversation); got == nil || got.Name.Reveal() != "Ada" {
+		t.Error("the agent does not see the contact")
+	}
+	if v.Contact(opened.Conversation) != nil {
+		t.Error("the visitor is sent a contact")
+	}
+}
