@@ -57,10 +57,8 @@ type apiServer struct {
 
 func startAPIServer(t *testing.T) apiServer {
 	t.Helper()
-	environment := &envtest.Environment{
-		CRDDirectoryPaths:     []string{filepath.Join(moduleDir(t, "github.com/cert-manager/cert-manager"), "deploy", "crds")},
-		ErrorIfCRDPathMissing: true,
-	}
+	crds := filepath.Join(moduleDir(t, "github.com/cert-manager/cert-manager"), "deploy", "crds")
+	environment := &envtest.Environment{CRDDirectoryPaths: []string{crds}, ErrorIfCRDPathMissing: true}
 	config, err := environment.Start()
 	if err != nil {
 		t.Fatalf("start the API server (KUBEBUILDER_ASSETS names the directory of etcd and kube-apiserver): %v", err)
