@@ -108,24 +108,31 @@ func unlimited(config *rest.Config) *rest.Config {
 
 func adminClient(t *testing.T) client.Client {
 	t.Helper()
-	return newClient(t, admin)
-}
-
-// as acts in another's name.
-func as(t *testing.T, user string, groups ...string) client.Client {
-	t.Helper()
-	config := rest.CopyConfig(admin)
-	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: groups}
-	return newClient(t, config)
-}
-
-func newClient(t *testing.T, config *rest.Config) client.Client {
-	t.Helper()
-	c, err := client.New(unlimited(config), client.Options{})
+	c, err := client.New(unlimited(admin), client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// as acts in another's name, with all rights.
+func as(t *testing.T, user string) client.Client {
+	t.Helper()
+	c, err := impersonate(user, allRights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func impersonate(user string, groups ...string) (client.Client, error) {
+	config := unlimited(admin)
+	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: groups}
+	c, err := client.New(config, client.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("make client of %s: %w", user, err)
+	}
+	return c, nil
 }
 
 // manifest is the only object in a file under testdata.

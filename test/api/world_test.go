@@ -1,0 +1,144 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Identities, by the names that clusters give them.
+const (
+	operator    = "system:serviceaccount:chattenant-system:chattenant-operator"
+	gateway     = "system:serviceaccount:chattenant-system:chattenant-gateway"
+	certManager = "system:serviceaccount:cert-manager:cert-manager"
+	person      = "alice@platform.example"
+	addOn       = "system:serviceaccount:kube-system:coredns"
+	impostor    = "system:serviceaccount:other:chattenant-operator"
+	kubelet     = "system:node:eu-1"
+	scheduler   = "system:kube-scheduler"
+	replicaSets = "system:serviceaccount:kube-system:replicaset-controller"
+	garbage     = "system:serviceaccount:kube-system:generic-garbage-collector"
+	namespaces  = "system:serviceaccount:kube-system:namespace-controller"
+	// manager is how controllers appear that do not use accounts of their own.
+	manager = "system:kube-controller-manager"
+)
+
+// everybody is who the matrices try.
+var everybody = []string{
+	operator, gateway, certManager, person, addOn, impostor, kubelet, scheduler, replicaSets, garbage, namespaces, manager,
+}
+
+// kubernetes is the control plane itself.
+var kubernetes = []string{scheduler, replicaSets, garbage, namespaces, manager}
+
+// tenantNamespace makes what is in testdata/tenant.yaml, once, each object by who makes it in a cluster.
+var tenantNamespace = sync.OnceValue(func() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := createAll(ctx, person, "regions.yaml"); err != nil {
+		return err
+	}
+	if err := createAll(ctx, operator, "tenant.yaml"); err != nil {
+		return err
+	}
+	if err := createAll(ctx, replicaSets, "pod.yaml"); err != nil {
+		return err
+	}
+	return admissionActive(ctx)
+})
+
+// inTenantNamespace gives a test the namespace chat-acme.
+func inTenantNamespace(t *testing.T) {
+	t.Helper()
+	if err := tenantNamespace(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func createAll(ctx context.Context, user, file string) error {
+	content, err := os.ReadFile(filepath.Join("testdata", file))
+	if err != nil {
+		return fmt.Errorf("read manifest: %w", err)
+	}
+	objects, err := decode(content)
+	if err != nil {
+		return err
+	}
+	c, err := impersonate(user, allRights)
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		if err := c.Create(ctx, o); err != nil {
+			return fmt.Errorf("create %s %s as %s: %w", o.GetKind(), o.GetName(), user, err)
+		}
+	}
+	return nil
+}
+
+// admissionActive waits until the API server has taken notice of the policies.
+func admissionActive(ctx context.Context) error {
+	c, err := impersonate(person, allRights)
+	if err != nil {
+		return err
+	}
+	foreign := newObject("networking.k8s.io/v1", "NetworkPolicy", "foreign")
+	foreign.Object["spec"] = map[string]any{"podSelector": map[string]any{}}
+	return wait.PollUntilContextCancel(ctx, 100*time.Millisecond, true,
+		func(ctx context.Context) (bool, error) { return apierrors.IsForbidden(creation(foreign)(ctx, c)), nil })
+}
+
+// newObject is an object in the tenant's namespace.
+func newObject(apiVersion, kind, name string) *unstructured.Unstructured {
+	o := &unstructured.Unstructured{}
+	o.SetAPIVersion(apiVersion)
+	o.SetKind(kind)
+	o.SetName(name)
+	o.SetNamespace("chat-acme")
+	return o
+}
+
+// attempt is something that one identity tries, without leaving anything behind.
+type attempt func(ctx context.Context, c client.Client) error
+
+func creation(o *unstructured.Unstructured) attempt {
+	return func(ctx context.Context, c client.Client) error { return c.Create(ctx, o.DeepCopy(), client.DryRunAll) }
+}
+
+func patching(o *unstructured.Unstructured, body string) attempt {
+	return func(ctx context.Context, c client.Client) error {
+		return c.Patch(ctx, o.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(body)), client.DryRunAll)
+	}
+}
+
+func patchingSubresource(o *unstructured.Unstructured, subresource, body string) attempt {
+	return func(ctx context.Context, c client.Client) error {
+		return c.SubResource(subresource).Patch(ctx, o.DeepCopy(),
+			client.RawPatch("application/merge-patch+json", []byte(body)), client.DryRunAll)
+	}
+}
+
+func deletion(o *unstructured.Unstructured) attempt {
+	return func(ctx context.Context, c client.Client) error { return c.Delete(ctx, o.DeepCopy(), client.DryRunAll) }
+}
+
+// wantRefusal holds an attempt to a refusal by admission that says what to do.
+func wantRefusal(t *testing.T, err error, message string) {
+	t.Helper()
+	if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), message) {
+		t.Errorf("want a refusal with %q, got: %v", message, err)
+	}
+}
