@@ -46,13 +46,18 @@ const (
 // root is the repository's root, seen from this package's folder, in which `go test` runs it.
 const root = "../.."
 
+// clusterScript brings clusters up and knows where they are.
+var clusterScript = filepath.Join(root, "hack/localcluster/cluster.sh")
+
 // cluster is the administrator's way into the cluster under test.
 type cluster struct {
 	client.Client
 	kube       kubernetes.Interface
 	config     *rest.Config
 	kubeconfig string
-	audit      auditlog.Log
+	// kubectl is the program's path.
+	kubectl string
+	audit   auditlog.Log
 }
 
 func connect(ctx context.Context) (*cluster, error) {
@@ -67,15 +72,13 @@ func connect(ctx context.Context) (*cluster, error) {
 	// The client's own throttle would slow the tests down and tell nothing about the product.
 	config.QPS = -1
 	config.UserAgent = "chattenant-e2e"
-	logPath, err := output(ctx, "go", "-C", filepath.Join(root, "hack/localcluster"), "run", ".", "audit-log")
-	if err != nil {
+	c := &cluster{config: config, kubeconfig: path}
+	if c.audit, err = openAuditLog(ctx); err != nil {
 		return nil, err
 	}
-	log, err := auditlog.Open(logPath)
-	if err != nil {
+	if c.kubectl, err = findKubectl(ctx); err != nil {
 		return nil, err
 	}
-	c := &cluster{config: config, kubeconfig: path, audit: log}
 	if c.kube, err = kubernetes.NewForConfig(config); err != nil {
 		return nil, fmt.Errorf("build client: %w", err)
 	}
@@ -100,10 +103,32 @@ func kubeconfig(ctx context.Context) (string, error) {
 	if path := os.Getenv("KUBECONFIG"); path != "" {
 		return path, nil
 	}
-	return output(ctx, filepath.Join(root, "hack/cluster.sh"), "kubeconfig")
+	return output(ctx, clusterScript, "kubeconfig")
 }
 
-// output runs a command and returns the one line it prints.
+func openAuditLog(ctx context.Context) (auditlog.Log, error) {
+	path, err := localCluster(ctx, "audit-log")
+	if err != nil {
+		return auditlog.Log{}, err
+	}
+	return auditlog.Open(path)
+}
+
+// findKubectl prefers the user's own; the local cluster builds one.
+func findKubectl(ctx context.Context) (string, error) {
+	if path, err := exec.LookPath("kubectl"); err == nil {
+		return path, nil
+	}
+	folder, err := output(ctx, clusterScript, "bin")
+	return filepath.Join(folder, "kubectl"), err
+}
+
+// localCluster asks the local cluster for what other clusters cannot tell.
+func localCluster(ctx context.Context, question string) (string, error) {
+	return output(ctx, "go", "-C", filepath.Join(root, "hack/localcluster"), "run", ".", question)
+}
+
+// output runs a command and returns what it prints.
 func output(ctx context.Context, name string, argv ...string) (string, error) {
 	var stderr bytes.Buffer
 	command := exec.CommandContext(ctx, name, argv...)

@@ -30,7 +30,8 @@ type source struct {
 type target struct {
 	peer
 	// group is the line of the report that counts this target.
-	group   string
+	group string
+	// network is tcp, udp or dns, as netprobe knows them.
 	network string
 	address netip.AddrPort
 }
@@ -159,6 +160,11 @@ func family(address netip.Addr) string {
 
 func tcpTarget(as peer, group, address string, port uint16) target {
 	return target{as, group, "tcp", netip.AddrPortFrom(netip.MustParseAddr(address), port)}
+}
+
+// dnsTarget is asked a question, as only a name server answers.
+func dnsTarget(as peer, group, address string, port uint16) target {
+	return target{as, group, "dns", netip.AddrPortFrom(netip.MustParseAddr(address), port)}
 }
 
 func udpTarget(as peer, group, address string, port uint16) target {

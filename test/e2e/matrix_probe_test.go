@@ -6,16 +6,14 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/chattenant/chattenant/test/e2e/reach"
 )
 
 const (
@@ -24,56 +22,60 @@ const (
 	closedPatience = 2500 * time.Millisecond
 	// openPatience is how long one that must work may take on a busy machine.
 	openPatience = 15 * time.Second
-	// probesAtATime bounds the threads and sockets in use. Most probes wait for packets that were dropped.
-	probesAtATime = 128
 )
 
 // probe is one pair of the matrix and what became of it.
 type probe struct {
-	from    source
+	from    *source
 	to      target
-	verdict reach.Verdict
+	verdict verdict
 }
 
-// pairs are all combinations except those of a source with itself.
-func pairs(sources []source, targets []target) []probe {
+// combinations are every source with every target.
+func combinations(sources []source, targets []target) []probe {
 	var all []probe
-	for _, from := range sources {
+	for i := range sources {
 		for _, to := range targets {
-			if !slices.Contains(from.own, to.address.Addr()) {
-				all = append(all, probe{from: from, to: to})
-			}
+			all = append(all, probe{from: &sources[i], to: to})
 		}
 	}
 	return all
 }
 
+// pairs are all combinations but those of a source with itself.
+func pairs(sources []source, targets []target) []probe {
+	return slices.DeleteFunc(combinations(sources, targets), func(p probe) bool {
+		return slices.Contains(p.from.own, p.to.address.Addr())
+	})
+}
+
 // wanted says what must become of the probe.
 func (p *probe) wanted() bool { return allowed(p.from.peer, p.to.peer, p.to.address.Port()) }
 
-func (p *probe) asWanted() bool { return p.wanted() == (p.verdict == reach.Open) }
+func (p *probe) asWanted() bool { return p.wanted() == p.verdict.isOpen() }
 
 func (p *probe) String() string {
 	return fmt.Sprintf("%s (%s) -> %s %s %s %s: %s", p.from.name, p.from.component, p.to.tenant, p.to.component,
 		p.to.network, p.to.address, p.verdict)
 }
 
-// tryAll makes every probe. One that cannot even be made fails the test: it is no proof of anything.
-func tryAll(t *testing.T, probes []probe) {
+// tryAll makes every probe, from all sources at the same time. One that cannot even be made fails the test: it is no
+// proof of anything.
+func tryAll(t *testing.T, with prober, probes []probe) {
 	t.Helper()
-	group, ctx := errgroup.WithContext(t.Context())
-	group.SetLimit(probesAtATime)
+	bySource := map[*source][]*probe{}
 	for i := range probes {
 		p := &probes[i]
+		bySource[p.from] = append(bySource[p.from], p)
+	}
+	group, ctx := errgroup.WithContext(t.Context())
+	for from, own := range bySource {
 		group.Go(func() error {
-			within := closedPatience
-			if p.wanted() {
-				within = openPatience
+			outcomes, err := with.try(ctx, from.net, attempts(own))
+			if err != nil {
+				return fmt.Errorf("from %s: %w", from.name, err)
 			}
-			var err error
-			if p.verdict, err = p.from.try(ctx, p.to, within); err != nil {
-				return fmt.Errorf("from %s: %w", p.from.name, err)
-			}
+			settle(own, outcomes)
 			return nil
 		})
 	}
@@ -82,20 +84,42 @@ func tryAll(t *testing.T, probes []probe) {
 	}
 }
 
-// try attempts a connection, to a link-local address on each of the source's links.
-func (s *source) try(ctx context.Context, to target, within time.Duration) (reach.Verdict, error) {
-	verdict, err := reach.Unreachable, error(nil)
-	for _, address := range s.routes(to.address) {
-		verdict, err = reach.Try(ctx, s.net.DialContext, reach.Target{Network: to.network, Address: address}, within)
-		if err != nil || verdict == reach.Open {
-			return verdict, err
+// attempts are those that the probes of one source take: one each, but to a link-local address one on every link.
+func attempts(probes []*probe) []attempt {
+	var all []attempt
+	for i, p := range probes {
+		for _, address := range p.from.routes(p.to.address) {
+			all = append(all, attempt{
+				ID:      strconv.Itoa(i) + " " + address.String(),
+				Network: p.to.network, Address: address.String(), TimeoutMs: p.patience().Milliseconds(),
+			})
 		}
 	}
-	return verdict, nil
+	return all
+}
+
+func (p *probe) patience() time.Duration {
+	if p.wanted() {
+		return openPatience
+	}
+	return closedPatience
+}
+
+// settle gives each probe the outcome of its attempts: open if one of them was.
+func settle(probes []*probe, outcomes []outcome) {
+	for _, p := range probes {
+		p.verdict = unreachable
+		for range p.from.routes(p.to.address) {
+			if !p.verdict.isOpen() {
+				p.verdict = outcomes[0].Outcome
+			}
+			outcomes = outcomes[1:]
+		}
+	}
 }
 
 func (s *source) routes(to netip.AddrPort) []netip.AddrPort {
-	if !to.Addr().IsLinkLocalUnicast() || to.Addr().Is4() {
+	if !to.Addr().Is6() || !to.Addr().IsLinkLocalUnicast() {
 		return []netip.AddrPort{to}
 	}
 	var routes []netip.AddrPort

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"testing"
 	"text/tabwriter"
-
-	"github.com/chattenant/chattenant/test/e2e/reach"
 )
 
 // line is a line of the report.
@@ -24,7 +22,7 @@ type line struct {
 // tally counts what became of the probes of a line.
 type tally struct {
 	tried, wrong int
-	verdicts     map[reach.Verdict]int
+	verdicts     map[verdict]int
 }
 
 // report prints how many pairs were tried and what became of them, by kind of source and group of targets, and fails the
@@ -36,7 +34,7 @@ func report(t *testing.T, probes []probe) {
 		p := &probes[i]
 		key := line{p.from.component, p.to.group}
 		if tallies[key] == nil {
-			tallies[key] = &tally{verdicts: map[reach.Verdict]int{}}
+			tallies[key] = &tally{verdicts: map[verdict]int{}}
 		}
 		tallies[key].tried++
 		tallies[key].verdicts[p.verdict]++
@@ -72,12 +70,12 @@ func summary(probes []probe) string {
 func table(tallies map[line]*tally) string {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "FROM\tTO\tTRIED\tOPEN\tREFUSED\tSILENT\tUNREACHABLE\tWRONG")
+	fmt.Fprintln(w, "FROM\tTO\tTRIED\tOPEN\tREFUSED\tTIMEOUT\tUNREACHABLE\tWRONG")
 	byName := func(a, b line) int { return strings.Compare(a.from+a.to, b.from+b.to) }
 	for _, key := range slices.SortedFunc(maps.Keys(tallies), byName) {
 		n := tallies[key]
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\n", key.from, key.to, n.tried, n.verdicts[reach.Open],
-			n.verdicts[reach.Refused], n.verdicts[reach.Silent], n.verdicts[reach.Unreachable], n.wrong)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\n", key.from, key.to, n.tried,
+			n.verdicts[opened]+n.verdicts[answered], n.verdicts[refused], n.verdicts[timedOut], n.verdicts[unreachable], n.wrong)
 	}
 	// A strings.Builder does not fail.
 	_ = w.Flush()

@@ -7,8 +7,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -111,7 +109,7 @@ func strangerTargets(t *testing.T) []target {
 		as := peer{component: componentOf(&pod)}
 		targets = append(targets, podTargets(t, &pod, as, "pods of cluster and product")...)
 		if as.component == "kube-dns" {
-			targets = append(targets, udpTarget(as, "DNS over UDP", pod.Status.PodIP, dnsPort))
+			targets = append(targets, dnsTarget(as, "DNS over UDP", pod.Status.PodIP, dnsPort))
 		}
 	}
 	return targets
@@ -122,7 +120,7 @@ func dnsTargets(t *testing.T) []target {
 	t.Helper()
 	as, address := peer{component: "kube-dns"}, service(t, "kube-system", "kube-dns").Spec.ClusterIP
 	return []target{
-		udpTarget(as, "DNS over UDP", address, dnsPort),
+		dnsTarget(as, "DNS over UDP", address, dnsPort),
 		tcpTarget(as, "DNS over TCP", address, dnsPort),
 	}
 }
@@ -145,18 +143,17 @@ type outsideServer struct {
 // outsideTargets are every server of the internet, as the local cluster plays it, and a cloud's metadata service.
 func outsideTargets(t *testing.T) []target {
 	t.Helper()
-	printed, err := exec.CommandContext(
-		t.Context(), "go", "-C", filepath.Join(root, "hack/localcluster"), "run", ".", "outside").Output()
+	printed, err := localCluster(t.Context(), "outside")
 	if err != nil {
 		t.Fatalf("ask for the outside: %v", err)
 	}
 	var facts outside
-	if err := json.Unmarshal(printed, &facts); err != nil {
+	if err := json.Unmarshal([]byte(printed), &facts); err != nil {
 		t.Fatalf("understand the outside: %v", err)
 	}
 	as := peer{component: "outside"}
 	targets := []target{
-		udpTarget(as, "outside over UDP", facts.DNS.Address, facts.DNS.Port),
+		dnsTarget(as, "outside over UDP", facts.DNS.Address, facts.DNS.Port),
 		tcpTarget(as, "outside", facts.DNS.Address, facts.DNS.Port),
 	}
 	targets = append(targets, facts.Metadata.targets(peer{component: "metadata"}, "metadata address")...)

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 
@@ -67,6 +68,12 @@ func (n *Namespace) DialContext(ctx context.Context, network, address string) (n
 		return err
 	})
 	return conn, err
+}
+
+// Start starts a command inside the namespace. Everything else about the command is as outside.
+func (n *Namespace) Start(command *exec.Cmd) error {
+	// A child inherits the namespace of the thread that forks it.
+	return n.inside(command.Start)
 }
 
 // Addresses lists the unicast addresses of the namespace's interfaces except loopback. Link-local ones of IPv6 carry

@@ -1,0 +1,148 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/chattenant/chattenant/api/naming"
+	"github.com/chattenant/chattenant/test/e2e/podnet"
+)
+
+// refusedByRule is the SQLSTATE with which PostgreSQL turns away whom its rules do not let in.
+const refusedByRule = "28000"
+
+// login is an attempt to enter a tenant's database from its chat server's place in the network, where no policy is in
+// the way.
+type login struct {
+	name string
+	// certificate is the tenant whose client certificate is shown, empty for none.
+	certificate    string
+	plaintext      bool
+	role, database string
+	password       string
+	// refusal is a part of the server's answer, empty if it lets the client in.
+	refusal string
+}
+
+func TestADatabaseAcceptsOnlyItsOwnTenantsClientCertificate(t *testing.T) {
+	own := login{certificate: acme, role: naming.DatabaseRole, database: naming.DatabaseName}
+	with := func(name, refusal string, change func(*login)) login {
+		l := own
+		l.name, l.refusal = name, refusal
+		change(&l)
+		return l
+	}
+	logins := []login{
+		with("its own", "", func(*login) {}),
+		with("another tenant's", "unknown certificate authority", func(l *login) { l.certificate = globex }),
+		with("none", refusedByRule, func(l *login) { l.certificate = "" }),
+		with("none but a password", refusedByRule, func(l *login) { l.certificate, l.password = "", "chatserver" }),
+		with("none and no encryption", refusedByRule, func(l *login) { l.certificate, l.plaintext = "", true }),
+		with("its own for the superuser", refusedByRule, func(l *login) { l.role = "postgres" }),
+		with("its own for an unknown role", refusedByRule, func(l *login) { l.role = "somebody" }),
+		with("its own for another database", refusedByRule, func(l *login) { l.database = "postgres" }),
+	}
+	place, address := chatServersPlace(t, acme)
+	for _, l := range logins {
+		t.Run(l.name, func(t *testing.T) { l.check(t, place, address) })
+	}
+}
+
+func TestAChatServerWouldNotTalkToAnotherTenantsDatabase(t *testing.T) {
+	place, address := chatServersPlace(t, acme)
+	l := login{certificate: acme, role: naming.DatabaseRole, database: naming.DatabaseName}
+	config := l.config(t, place, address)
+	// What a chat server of the other tenant would trust.
+	config.TLSConfig.RootCAs = authority(t, secret(t, naming.Namespace(globex), "postgres-client"))
+	_, err := pgconn.ConnectConfig(t.Context(), config)
+	var unknown x509.UnknownAuthorityError
+	if !errors.As(err, &unknown) {
+		t.Errorf("want the certificate of %s's database refused under %s's authority, got %v", acme, globex, err)
+	}
+}
+
+// chatServersPlace is the network of one of the tenant's chat servers, and its database's address.
+func chatServersPlace(t *testing.T, tenant string) (*podnet.Namespace, netip.AddrPort) {
+	t.Helper()
+	pod := tenantPods(t, tenant, naming.ChatServer)[0]
+	address := service(t, naming.Namespace(tenant), naming.Postgres).Spec.ClusterIP
+	return inside(t, &pod), netip.AddrPortFrom(netip.MustParseAddr(address), naming.PostgresPort)
+}
+
+func (l *login) check(t *testing.T, place *podnet.Namespace, address netip.AddrPort) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), openPatience)
+	defer cancel()
+	conn, err := pgconn.ConnectConfig(ctx, l.config(t, place, address))
+	if err == nil {
+		_, err = conn.Exec(ctx, "SELECT current_user").ReadAll()
+		_ = conn.Close(ctx)
+	}
+	switch {
+	case l.refusal == "" && err != nil:
+		t.Errorf("must be let in, got: %v", err)
+	case l.refusal != "" && (err == nil || !strings.Contains(err.Error(), l.refusal)):
+		t.Errorf("must be refused with %q, got: %v", l.refusal, err)
+	default:
+		t.Logf("answer: %v", err)
+	}
+}
+
+// config verifies the server as the chat server does, so that a refusal is the server's and not the client's.
+func (l *login) config(t *testing.T, place *podnet.Namespace, address netip.AddrPort) *pgconn.Config {
+	t.Helper()
+	config, err := pgconn.ParseConfig("sslmode=disable host=" + address.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Port, config.User, config.Database = address.Port(), l.role, l.database
+	config.Password, config.Fallbacks = l.password, nil
+	config.DialFunc = place.DialContext
+	if !l.plaintext {
+		config.TLSConfig = l.tls(t)
+	}
+	return config
+}
+
+func (l *login) tls(t *testing.T) *tls.Config {
+	t.Helper()
+	config := &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		ServerName: naming.ServiceHost(acme, naming.Postgres),
+		RootCAs:    authority(t, secret(t, naming.Namespace(acme), "postgres-client")),
+	}
+	if l.certificate == "" {
+		return config
+	}
+	shown := secret(t, naming.Namespace(l.certificate), "postgres-client")
+	pair, err := tls.X509KeyPair(shown.Data[corev1.TLSCertKey], shown.Data[corev1.TLSPrivateKeyKey])
+	if err != nil {
+		t.Fatalf("read client certificate of %s: %v", l.certificate, err)
+	}
+	// Shown whatever authorities the server asks for: the default would hold a foreign certificate back.
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+	return config
+}
+
+// authority is the certification authority that a TLS Secret came with.
+func authority(t *testing.T, from *corev1.Secret) *x509.CertPool {
+	t.Helper()
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(from.Data["ca.crt"]) {
+		t.Fatalf("secret %s/%s has no certification authority", from.Namespace, from.Name)
+	}
+	return pool
+}
