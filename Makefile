@@ -21,6 +21,9 @@ BINDIR  := $(CURDIR)/bin
 PATH    := $(BINDIR):$(PATH)
 export PATH
 
+# Without cgo every build and test shares one cache of compiled packages; only the race detector needs cgo.
+export CGO_ENABLED ?= 0
+
 ##@ Start here
 
 .PHONY: help

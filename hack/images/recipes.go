@@ -52,13 +52,14 @@ func (p goProgram) build(b *builder) (oci.Image, error) {
 	return programImage(path)
 }
 
-// compile builds the program, which takes a moment if nothing changed, and returns its path.
+// compile builds the program, which takes a moment if nothing changed, and returns its path. Paths are not trimmed, so
+// that the compiled packages are those which the tests use, too; a release is built by the Dockerfile, which trims them.
 func (p goProgram) compile(b *builder) (string, error) {
 	path := filepath.Join(b.scratch, filepath.Base(p.pkg))
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	command := exec.Command("go", "build", "-C", p.module, "-trimpath", "-buildvcs=false", "-ldflags=-s -w",
+	command := exec.Command("go", "build", "-C", p.module, "-buildvcs=false", "-ldflags=-s -w",
 		"-o", path, p.pkg)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if output, err := command.CombinedOutput(); err != nil {
