@@ -105,3 +105,15 @@ func numbered[T any](n int, element func(i int) T) []T {
 	}
 	return list
 }
+
+// annotation sets an annotation.
+func annotation(key, value string) change {
+	return func(_ *testing.T, o *unstructured.Unstructured) {
+		annotations := o.GetAnnotations()
+		if annotations == nil {
+			annotations = map[string]string{}
+		}
+		annotations[key] = value
+		o.SetAnnotations(annotations)
+	}
+}

@@ -142,3 +142,16 @@ func wantRefusal(t *testing.T, err error, message string) {
 		t.Errorf("want a refusal with %q, got: %v", message, err)
 	}
 }
+
+// eventually is for policies whose parameters the API server learns of by watching.
+func eventually(t *testing.T, try func() error, message string) {
+	t.Helper()
+	var err error
+	for range 50 {
+		if err = try(); err != nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	wantRefusal(t, err, message)
+}

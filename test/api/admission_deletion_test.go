@@ -1,0 +1,129 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+func TestDeletingATenantTakesItsName(t *testing.T) {
+	inTenantNamespace(t)
+	tenant := ensure(t, adminClient(t), manifest(t, "chattenant"))
+	for _, user := range everybody {
+		c := as(t, user)
+		const line = "kubectl annotate chattenants.chattenant.io valid chattenant.io/confirm-deletion=valid"
+		wantRefusal(t, deletion(tenant)(t.Context(), c), line)
+		wantRefusal(t, c.DeleteAllOf(t.Context(), tenant.DeepCopy(), client.DryRunAll), line)
+	}
+	annotate(t, tenant, `"true"`)
+	wantRefusal(t, deletion(tenant)(t.Context(), as(t, person)), "confirm-deletion=valid")
+	annotate(t, tenant, `"valid"`)
+	if err := deletion(tenant)(t.Context(), as(t, person)); err != nil {
+		t.Error(err)
+	}
+	if err := as(t, person).DeleteAllOf(t.Context(), tenant.DeepCopy(), client.DryRunAll); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDeletingARegionTakesItsName(t *testing.T) {
+	inTenantNamespace(t)
+	region := ensure(t, adminClient(t), manifest(t, "dataregion"))
+	wantRefusal(t, deletion(region)(t.Context(), as(t, person)),
+		"kubectl annotate dataregions.chattenant.io valid chattenant.io/confirm-deletion=valid")
+	annotate(t, region, `"valid"`)
+	if err := deletion(region)(t.Context(), as(t, person)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestClassesAndSubProcessorsAreDeletedFreely(t *testing.T) {
+	inTenantNamespace(t)
+	for _, kind := range []string{"chattenantclass", "subprocessor"} {
+		if err := deletion(ensure(t, adminClient(t), manifest(t, kind)))(t.Context(), as(t, person)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func annotate(t *testing.T, o client.Object, value string) {
+	t.Helper()
+	patch := client.RawPatch("application/merge-patch+json",
+		[]byte(`{"metadata":{"annotations":{"chattenant.io/confirm-deletion":`+value+`}}}`))
+	if err := adminClient(t).Patch(t.Context(), o, patch); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const release = "chattenant.io/release"
+
+func TestDefinitionsDoNotGoBackwards(t *testing.T) {
+	inTenantNamespace(t)
+	c := as(t, person)
+	crd := manifest(t, "definition")
+	versions := crd.Object["spec"].(map[string]any)["versions"].([]any)
+	beta := map[string]any{"name": "v1beta1", "served": true, "storage": false, "schema": versions[0].(map[string]any)["schema"]}
+	ensure(t, c, crd.DeepCopy())
+	for _, row := range []struct {
+		name    string
+		change  change
+		message string
+	}{
+		{"a version less", set("spec.versions", versions[1:]), "a served version of a chattenant.io resource cannot be taken away"},
+		{"a version not served", set("spec.versions[].served", false), "a served version of a chattenant.io resource cannot be taken away"},
+		{"a version more", set("spec.versions", append([]any{beta}, versions...)), ""},
+		{"an older release", annotation(release, "0.0.9"), "came with ChatTenant 0.1.0: install that release or a later one"},
+		{"a release before the release", annotation(release, "0.1.0-rc.1"), "install that release or a later one"},
+		{"no release", annotation(release, ""), "install that release or a later one"},
+		{"a release that is none", annotation(release, "newest"), "install that release or a later one"},
+		{"the same release", annotation(release, "0.1.0"), ""},
+		{"a later release", annotation(release, "0.10.0"), ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			err := c.Patch(t.Context(), changed(t, crd, row.change), whole{}, client.DryRunAll)
+			if row.message != "" {
+				wantRefusal(t, err, row.message)
+			} else if err != nil {
+				t.Errorf("want no refusal, got: %v", err)
+			}
+		})
+	}
+}
+
+// whole is a patch that says everything, whatever version is stored.
+type whole struct{}
+
+func (whole) Type() types.PatchType { return types.MergePatchType }
+
+func (whole) Data(o client.Object) ([]byte, error) { return json.Marshal(o) }
+
+func TestDefinitionsStayWhileATenantExists(t *testing.T) {
+	inTenantNamespace(t)
+	c := as(t, person)
+	delete := func(ctx context.Context, name string) error {
+		crd := newObject("apiextensions.k8s.io/v1", "CustomResourceDefinition", name)
+		crd.SetNamespace("")
+		return deletion(crd)(ctx, c)
+	}
+	names := []string{
+		"chattenants.chattenant.io", "chattenantclasses.chattenant.io", "dataregions.chattenant.io", "subprocessors.chattenant.io",
+	}
+	for _, name := range names {
+		if err := delete(t.Context(), name); err != nil {
+			t.Errorf("without a tenant: %v", err)
+		}
+	}
+	ensure(t, adminClient(t), manifest(t, "chattenant"))
+	for _, name := range names {
+		eventually(t, func() error { return delete(t.Context(), name) }, "ChatTenant valid exists")
+	}
+	if err := delete(t.Context(), "certificates.cert-manager.io"); err != nil {
+		t.Errorf("another group's: %v", err)
+	}
+}
