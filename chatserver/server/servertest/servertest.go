@@ -227,20 +227,32 @@ func (r *Replica) Client(tb testing.TB) *client.Client {
 	return c
 }
 
+// Invite makes an account and returns the token that sets its password.
+func Invite(tb testing.TB, db *storetest.Database, email, name string) string {
+	tb.Helper()
+	token, err := identityOn(tb, db).Invite(tb.Context(), redacted.New(email), redacted.New(name))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return token.Reveal()
+}
+
 // NewAgent makes an account with Password.
 func NewAgent(tb testing.TB, db *storetest.Database, email, name string) {
+	tb.Helper()
+	token := redacted.New(Invite(tb, db, email, name))
+	if _, err := identityOn(tb, db).Redeem(tb.Context(), token, redacted.New(Password)); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func identityOn(tb testing.TB, db *storetest.Database) *identity.Service {
 	tb.Helper()
 	people, err := identity.NewService(db.Open(tb))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	token, err := people.Invite(tb.Context(), redacted.New(email), redacted.New(name))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if _, err := people.Redeem(tb.Context(), token, redacted.New(Password)); err != nil {
-		tb.Fatal(err)
-	}
+	return people
 }
 
 // LogBuffer keeps what was logged.

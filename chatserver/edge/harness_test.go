@@ -1,0 +1,213 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package edge_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+
+	"github.com/chattenant/chattenant/chatserver/protocol"
+	"github.com/chattenant/chattenant/chatserver/server/servertest"
+	"github.com/chattenant/chattenant/chatserver/store/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
+
+const patience = 15 * time.Second
+
+// call makes a request with a JSON body and returns the status and the answer's error code, if it has one.
+func call(t *testing.T, r *servertest.Replica, method, path, body string, header http.Header) (*http.Response, protocol.Code) {
+	t.Helper()
+	return callFrom(t, r, "203.0.113.7:4711", method, path, body, header)
+}
+
+// callFrom is call for a client at another address.
+func callFrom(
+	t *testing.T, r *servertest.Replica, source, method, path, body string, header http.Header,
+) (*http.Response, protocol.Code) {
+	t.Helper()
+	transport := &http.Transport{
+		TLSClientConfig: r.TLS(), DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return servertest.DialAs(ctx, r.Public, source)
+		},
+	}
+	request, err := http.NewRequestWithContext(t.Context(), method, servertest.Endpoint+path, bytes.NewBufferString(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header = http.Header{"Origin": {servertest.Endpoint}, "Content-Type": {"application/json"}}
+	for name, values := range header {
+		request.Header[name] = values
+		if len(values) == 0 {
+			delete(request.Header, name)
+		}
+	}
+	if host := header.Get("Host"); host != "" {
+		request.Host = host
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	response.Body = io.NopCloser(bytes.NewReader(data))
+	var answer protocol.ErrorBody
+	_ = json.Unmarshal(data, &answer)
+	return response, answer.Error.Code
+}
+
+// wire is a bare WebSocket, for clients that do not keep to the rules.
+type wire struct {
+	*websocket.Conn
+	t *testing.T
+}
+
+// handshake opens a WebSocket with the headers given on top of the right ones; an empty value removes one.
+func handshake(t *testing.T, r *servertest.Replica, header http.Header) (*wire, *http.Response) {
+	t.Helper()
+	dialer := websocket.Dialer{
+		NetDialContext: r.Dial, TLSClientConfig: r.TLS(), Subprotocols: []string{protocol.Subprotocol},
+		HandshakeTimeout: patience,
+	}
+	full := http.Header{"Origin": {servertest.Endpoint}}
+	for name, values := range header {
+		full[name] = values
+		if len(values) == 0 {
+			delete(full, name)
+		}
+	}
+	conn, response, err := dialer.DialContext(t.Context(), "wss://"+servertest.Host+":"+servertest.Port+"/api/v1/ws", full)
+	if err != nil && !errors.Is(err, websocket.ErrBadHandshake) {
+		t.Fatalf("handshake: %v", err)
+	}
+	if conn == nil {
+		return nil, response
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return &wire{conn, t}, response
+}
+
+// connect opens a WebSocket.
+func connect(t *testing.T, r *servertest.Replica) *wire {
+	t.Helper()
+	w, response := handshake(t, r, nil)
+	if w == nil {
+		t.Fatalf("handshake answered %s", response.Status)
+	}
+	return w
+}
+
+// greet says hello as a visitor and waits for welcome.
+func (w *wire) greet(token string) {
+	w.t.Helper()
+	w.say(`{"type":"hello","protocol":1,"token":"` + token + `"}`)
+	frame := w.next()
+	if _, ok := frame.(*protocol.Welcome); !ok {
+		w.t.Fatalf("hello was answered by %+v", frame)
+	}
+}
+
+func (w *wire) say(text string) {
+	w.t.Helper()
+	if err := w.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
+		w.t.Fatalf("write: %v", err)
+	}
+}
+
+func (w *wire) next() protocol.Frame {
+	w.t.Helper()
+	frame, err := w.read()
+	if err != nil {
+		w.t.Fatalf("read: %v", err)
+	}
+	return frame
+}
+
+func (w *wire) read() (protocol.Frame, error) {
+	_ = w.SetReadDeadline(time.Now().Add(patience))
+	_, data, err := w.ReadMessage()
+	if err != nil {
+		return nil, err
+	}
+	return protocol.DecodeServer(data)
+}
+
+// nextOf skips frames until one of type T comes.
+func nextOf[T protocol.Frame](w *wire) T {
+	w.t.Helper()
+	for {
+		if frame, ok := w.next().(T); ok {
+			return frame
+		}
+	}
+}
+
+// expectEnd reads until the server closes and returns the last error frame's code and the close code.
+func (w *wire) expectEnd() (protocol.Code, int) {
+	w.t.Helper()
+	var last protocol.Code
+	for {
+		frame, err := w.read()
+		var closed *websocket.CloseError
+		switch {
+		case errors.As(err, &closed):
+			return last, closed.Code
+		case err != nil:
+			w.t.Fatalf("the connection ended without a close frame: %v", err)
+		}
+		if e, ok := frame.(*protocol.Error); ok {
+			last = e.Code
+		}
+	}
+}
+
+// newVisitor returns a fresh visitor's token.
+func newVisitor(t *testing.T, r *servertest.Replica) string {
+	t.Helper()
+	response, code := call(t, r, http.MethodPost, "/api/v1/visitor/session", `{}`, nil)
+	if response.StatusCode != http.StatusCreated {
+		t.Fatalf("new visitor: %s %s", response.Status, code)
+	}
+	var session protocol.VisitorSession
+	if err := json.NewDecoder(response.Body).Decode(&session); err != nil {
+		t.Fatal(err)
+	}
+	return session.Token.Reveal()
+}
+
+// signIn returns the session cookie of an agent.
+func signIn(t *testing.T, r *servertest.Replica, email string) *http.Cookie {
+	t.Helper()
+	body := `{"email":"` + email + `","password":"` + servertest.Password + `"}`
+	response, code := call(t, r, http.MethodPost, "/api/v1/agent/session", body, nil)
+	if response.StatusCode != http.StatusOK || len(response.Cookies()) != 1 {
+		t.Fatalf("sign in: %s %s", response.Status, code)
+	}
+	return response.Cookies()[0]
+}
+
+func withCookie(c *http.Cookie) http.Header { return http.Header{"Cookie": {c.Name + "=" + c.Value}} }
+
+func originHeader() http.Header { return http.Header{"Origin": {servertest.Endpoint}} }
+
+// cursors is the cursors field of a hello with one conversation.
+func cursors(conversation uuid.UUID, epoch, seq int64) string {
+	return fmt.Sprintf(`,"cursors":{%q:{"epoch":%d,"seq":%d}}`, conversation, epoch, seq)
+}
