@@ -46,7 +46,8 @@ func (o *ingressOptions) addFlags(flags *pflag.FlagSet) {
 
 func (o *ingressOptions) addLimitFlags(flags *pflag.FlagSet) {
 	c := &o.config
-	flags.DurationVar(&c.HandshakeTimeout, "handshake-timeout", c.HandshakeTimeout, "limit for a client's whole ClientHello")
+	flags.DurationVar(&c.HandshakeTimeout, "handshake-timeout", c.HandshakeTimeout,
+		"limit for a client's whole ClientHello")
 	flags.IntVar(&c.MaxHelloBytes, "max-hello-bytes", c.MaxHelloBytes, "largest ClientHello")
 	flags.DurationVar(&c.IdleTimeout, "idle-timeout", c.IdleTimeout, "close a connection without a byte for so long")
 	flags.DurationVar(&c.HalfClosedTimeout, "half-closed-timeout", c.HalfClosedTimeout,
@@ -56,6 +57,7 @@ func (o *ingressOptions) addLimitFlags(flags *pflag.FlagSet) {
 		"cap of one IPv4 address or IPv6 /64, 0 for none (where a load balancer hides client addresses)")
 	flags.IntVar(&c.MaxConnectionsPerTenant, "max-connections-per-tenant", c.MaxConnectionsPerTenant,
 		"cap of one tenant, 0 for none")
-	flags.DurationVar(&c.DrainDelay, "drain-delay", c.DrainDelay, "go on accepting for so long after SIGTERM, not ready")
+	flags.DurationVar(&c.DrainDelay, "drain-delay", c.DrainDelay,
+		"go on accepting for so long after SIGTERM, not ready")
 	flags.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout, "then let open connections end for so long")
 }

@@ -85,8 +85,8 @@ func freeAddress(t *testing.T) string {
 func health(t *testing.T, address, path string) (int, string) {
 	t.Helper()
 	client := &http.Client{Timeout: patience, Transport: &http.Transport{
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the certificate is self-signed by design
 		DisableKeepAlives: true,
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // self-signed by design
 	}}
 	response, err := client.Get("https://" + address + path)
 	if err != nil {
@@ -142,12 +142,15 @@ func TestTheGatewayFromStartToStop(t *testing.T) {
 		t.Errorf("an unknown name: %v, want: unrecognized name", err)
 	}
 	_, metrics := health(t, probes, "/metrics")
-	if want := `chattenant_gateway_ingress_connections_total{result="unknown_name"} 1`; !strings.Contains(metrics, want) {
+	want := `chattenant_gateway_ingress_connections_total{result="unknown_name"} 1`
+	if !strings.Contains(metrics, want) {
 		t.Errorf("metrics lack %s:\n%s", want, metrics)
 	}
 
 	stop()
-	eventually(t, "readiness is off", func() bool { return answers(t, probes, "/readyz", http.StatusInternalServerError) })
+	eventually(t, "readiness is off", func() bool {
+		return answers(t, probes, "/readyz", http.StatusInternalServerError)
+	})
 	if err := <-ended; err != nil {
 		t.Errorf("ended with: %v", err)
 	}

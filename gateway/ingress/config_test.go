@@ -15,7 +15,9 @@ func TestTheDefaultConfigurationIsValid(t *testing.T) {
 }
 
 func TestEveryUnusableFieldIsReportedAtOnce(t *testing.T) {
-	err := Config{MaxConnections: -1, MaxConnectionsPerSource: -1, MaxConnectionsPerTenant: -1, DrainDelay: -1, DrainTimeout: -1}.Validate()
+	err := Config{
+		MaxConnections: -1, MaxConnectionsPerSource: -1, MaxConnectionsPerTenant: -1, DrainDelay: -1, DrainTimeout: -1,
+	}.Validate()
 	if err == nil {
 		t.Fatal("valid")
 	}

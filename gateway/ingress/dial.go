@@ -20,8 +20,8 @@ import (
 // DialFunc connects to the chat server of a tenant.
 type DialFunc func(ctx context.Context, tenant string) (*net.TCPConn, error)
 
-// ClusterDial reaches a tenant through its Service, resolved by DNS under the cluster's domain. The name is absolute, so
-// that no search path of the pod can lead elsewhere. Resolving and connecting together take at most timeout.
+// ClusterDial reaches a tenant through its Service, resolved by DNS under the cluster's domain. The name is absolute,
+// so that no search path of the pod can lead elsewhere. Resolving and connecting together take at most timeout.
 func ClusterDial(clusterDomain string, timeout time.Duration) DialFunc {
 	dialer := &net.Dialer{Timeout: timeout, KeepAliveConfig: keepAlive()}
 	suffix := "." + strings.Trim(clusterDomain, ".") + "."

@@ -171,7 +171,7 @@ func (g *gateway) metric(t testing.TB, name string, labels ...string) float64 {
 			continue
 		}
 		for _, series := range family.GetMetric() {
-			var values []string
+			values := make([]string, 0, len(series.GetLabel()))
 			for _, label := range series.GetLabel() {
 				values = append(values, label.GetValue())
 			}

@@ -48,7 +48,7 @@ func helloFor(t testing.TB, name string) []byte {
 // helloWithoutName has no server_name extension.
 func helloWithoutName(t testing.TB) []byte {
 	t.Helper()
-	return clientHello(t, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // nothing is verified: only bytes are made
+	return clientHello(t, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // there is no server to verify
 }
 
 const (
@@ -61,7 +61,7 @@ func withExtension(t testing.TB, hello []byte, id uint16, body []byte) []byte {
 	t.Helper()
 	at := extensionsAt(t, hello)
 	extension := binary.BigEndian.AppendUint16(nil, id)
-	extension = binary.BigEndian.AppendUint16(extension, uint16(len(body)))
+	extension = binary.BigEndian.AppendUint16(extension, uint16(len(body)&0xffff))
 	extension = append(extension, body...)
 	grown := append(bytes.Clone(hello), extension...)
 	addUint16(grown[3:], len(extension))              // record
@@ -84,7 +84,7 @@ func extensionsAt(t testing.TB, hello []byte) int {
 }
 
 func addUint16(b []byte, n int) {
-	binary.BigEndian.PutUint16(b, binary.BigEndian.Uint16(b)+uint16(n))
+	binary.BigEndian.PutUint16(b, binary.BigEndian.Uint16(b)+uint16(n&0xffff))
 }
 
 // inRecordsOf cuts a one-record handshake flight into records of at most size bytes.
@@ -94,7 +94,7 @@ func inRecordsOf(size int, flight []byte) []byte {
 	for len(message) > 0 {
 		n := min(size, len(message))
 		out = append(out, header...)
-		out = binary.BigEndian.AppendUint16(out, uint16(n))
+		out = binary.BigEndian.AppendUint16(out, uint16(n&0xffff))
 		out = append(out, message[:n]...)
 		message = message[n:]
 	}

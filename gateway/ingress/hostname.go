@@ -11,7 +11,8 @@ import (
 const maxHostname = 253 // RFC 1035, without the trailing dot
 
 // hostname folds a server name to the form routes are keyed by. It refuses what can be no tenant's name: an IP literal,
-// a trailing dot, and anything outside ASCII, because Unicode folding would turn look-alikes (the Kelvin sign) into letters.
+// a trailing dot, and anything outside ASCII, because Unicode folding would turn look-alikes (the Kelvin sign) into
+// letters.
 func hostname(serverName string) (string, bool) {
 	if serverName == "" || len(serverName) > maxHostname || strings.HasSuffix(serverName, ".") {
 		return "", false

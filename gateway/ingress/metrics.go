@@ -13,6 +13,35 @@ const (
 	directionOut = "out" // tenant to client
 )
 
+const (
+	namespace = "chattenant"
+	subsystem = "gateway_ingress"
+)
+
+var (
+	connectionsOpts = prometheus.CounterOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: "connections_total",
+		Help: "Connections by how they were decided.",
+	}
+	activeOpts = prometheus.GaugeOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: "active_connections",
+		Help: "Open connections of a tenant.",
+	}
+	bytesOpts = prometheus.CounterOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: "bytes_total",
+		Help: "TLS bytes passed on for a tenant.",
+	}
+	acceptErrorsOpts = prometheus.CounterOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: "accept_errors_total",
+		Help: "Failed accepts, such as for want of file descriptors.",
+	}
+	handshakeOpts = prometheus.HistogramOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: "handshake_read_seconds",
+		Help:    "Time from accepting a connection to its whole ClientHello.",
+		Buckets: []float64{.001, .005, .025, .1, .25, .5, 1, 2.5, 5, 10},
+	}
+)
+
 // Metrics counts what passes. It knows tenants, never clients. Names are a contract: see docs/gateway.md.
 type Metrics struct {
 	connections  *prometheus.CounterVec
@@ -25,31 +54,17 @@ type Metrics struct {
 // NewMetrics registers the gateway's metrics. It panics when they are registered already, which is a programming error.
 func NewMetrics(registry prometheus.Registerer) *Metrics {
 	m := &Metrics{
-		connections:  prometheus.NewCounterVec(opts("connections_total", "Connections by how they were decided."), []string{"result"}),
-		active:       prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("active_connections", "Open connections of a tenant.")), []string{"tenant"}),
-		bytes:        prometheus.NewCounterVec(opts("bytes_total", "TLS bytes passed on for a tenant."), []string{"tenant", "direction"}),
-		acceptErrors: prometheus.NewCounter(opts("accept_errors_total", "Failed accepts, such as for want of file descriptors.")),
-		handshake:    prometheus.NewHistogram(handshakeOpts()),
+		connections:  prometheus.NewCounterVec(connectionsOpts, []string{"result"}),
+		active:       prometheus.NewGaugeVec(activeOpts, []string{"tenant"}),
+		bytes:        prometheus.NewCounterVec(bytesOpts, []string{"tenant", "direction"}),
+		acceptErrors: prometheus.NewCounter(acceptErrorsOpts),
+		handshake:    prometheus.NewHistogram(handshakeOpts),
 	}
 	for _, result := range results() {
 		m.connections.WithLabelValues(string(result))
 	}
 	registry.MustRegister(m.connections, m.active, m.bytes, m.handshake, m.acceptErrors)
 	return m
-}
-
-func opts(name, help string) prometheus.CounterOpts {
-	return prometheus.CounterOpts{Namespace: "chattenant", Subsystem: "gateway_ingress", Name: name, Help: help}
-}
-
-func handshakeOpts() prometheus.HistogramOpts {
-	return prometheus.HistogramOpts{
-		Namespace: "chattenant",
-		Subsystem: "gateway_ingress",
-		Name:      "handshake_read_seconds",
-		Help:      "Time from accepting a connection to its whole ClientHello.",
-		Buckets:   []float64{.001, .005, .025, .1, .25, .5, 1, 2.5, 5, 10},
-	}
 }
 
 func (m *Metrics) decided(result Result) {

@@ -30,22 +30,36 @@ func TestWhatLeadsToNoTenantIsRefused(t *testing.T) {
 		result ingress.Result
 		answer []byte
 	}{
-		"an unknown name":               {helloFor(t, "chat.other.example"), ingress.ResultUnknownName, unrecognizedName},
-		"a name below a known one":      {helloFor(t, "x.chat.acme.example"), ingress.ResultUnknownName, unrecognizedName},
-		"a name above a known one":      {helloFor(t, "acme.example"), ingress.ResultUnknownName, unrecognizedName},
-		"a wildcard":                    {helloFor(t, "*.acme.example"), ingress.ResultUnknownName, unrecognizedName},
-		"no name":                       {helloWithoutName(t), ingress.ResultNoName, missingExtension},
-		"an IPv4 address":               {helloFor(t, "127.0.0.1"), ingress.ResultNoName, missingExtension},
-		"an IPv6 address":               {helloFor(t, "::ffff:127.0.0.1"), ingress.ResultNoName, missingExtension},
-		"an IPv6 address in brackets":   {helloFor(t, "[::1]"), ingress.ResultNoName, missingExtension},
-		"a name beyond ASCII":           {helloFor(t, kelvin), ingress.ResultNoName, missingExtension},
-		"a name with a zero byte":       {helloFor(t, acmeHost+"\x00.x"), ingress.ResultNoName, missingExtension},
-		"a name that is too long":       {helloFor(t, strings.Repeat("a.", 127)+"b"), ingress.ResultNoName, missingExtension},
-		"only an encrypted name":        {withExtension(t, helloWithoutName(t), 0xfe0d, outerECH()), ingress.ResultNoName, missingExtension},
-		"a name with a trailing dot":    {helloFor(t, acmeHost+"."), ingress.ResultNotTLS, nil},
-		"two server_name extensions":    {withExtension(t, helloFor(t, acmeHost), 0, sniBody(initHost)), ingress.ResultNotTLS, nil},
-		"a hello longer than allowed":   {withExtension(t, helloFor(t, acmeHost), 21, make([]byte, 15<<10+512)), ingress.ResultNotTLS, nil},
-		"HTTP":                          {[]byte("GET / HTTP/1.1\r\nHost: chat.acme.example\r\n\r\n"), ingress.ResultNotTLS, nil},
+		"an unknown name": {
+			helloFor(t, "chat.other.example"), ingress.ResultUnknownName, unrecognizedName,
+		},
+		"a name below a known one": {
+			helloFor(t, "x.chat.acme.example"), ingress.ResultUnknownName, unrecognizedName,
+		},
+		"a name above a known one":    {helloFor(t, "acme.example"), ingress.ResultUnknownName, unrecognizedName},
+		"a wildcard":                  {helloFor(t, "*.acme.example"), ingress.ResultUnknownName, unrecognizedName},
+		"no name":                     {helloWithoutName(t), ingress.ResultNoName, missingExtension},
+		"an IPv4 address":             {helloFor(t, "127.0.0.1"), ingress.ResultNoName, missingExtension},
+		"an IPv6 address":             {helloFor(t, "::ffff:127.0.0.1"), ingress.ResultNoName, missingExtension},
+		"an IPv6 address in brackets": {helloFor(t, "[::1]"), ingress.ResultNoName, missingExtension},
+		"a name beyond ASCII":         {helloFor(t, kelvin), ingress.ResultNoName, missingExtension},
+		"a name with a zero byte":     {helloFor(t, acmeHost+"\x00.x"), ingress.ResultNoName, missingExtension},
+		"a name that is too long": {
+			helloFor(t, strings.Repeat("a.", 127)+"b"), ingress.ResultNoName, missingExtension,
+		},
+		"only an encrypted name": {
+			withExtension(t, helloWithoutName(t), 0xfe0d, outerECH()), ingress.ResultNoName, missingExtension,
+		},
+		"a name with a trailing dot": {helloFor(t, acmeHost+"."), ingress.ResultNotTLS, nil},
+		"two server_name extensions": {
+			withExtension(t, helloFor(t, acmeHost), 0, sniBody(initHost)), ingress.ResultNotTLS, nil,
+		},
+		"a hello longer than allowed": {
+			withExtension(t, helloFor(t, acmeHost), 21, make([]byte, 15<<10+512)), ingress.ResultNotTLS, nil,
+		},
+		"HTTP": {
+			[]byte("GET / HTTP/1.1\r\nHost: chat.acme.example\r\n\r\n"), ingress.ResultNotTLS, nil,
+		},
 		"a TLS record of another type":  {[]byte{23, 3, 3, 0, 3, 1, 2, 3}, ingress.ResultNotTLS, nil},
 		"a message other than a hello":  {[]byte{22, 3, 3, 0, 4, 2, 0, 0, 0}, ingress.ResultNotTLS, nil},
 		"a record beyond the TLS limit": {[]byte{22, 3, 1, 0xff, 0xff, 1, 0, 0, 1}, ingress.ResultNotTLS, nil},
@@ -69,7 +83,7 @@ func TestWhatLeadsToNoTenantIsRefused(t *testing.T) {
 
 // sniBody is a server_name extension's content.
 func sniBody(name string) []byte {
-	n := byte(len(name))
+	n := byte(len(name) & 0xff)
 	return append([]byte{0, n + 3, 0, 0, n}, name...)
 }
 

@@ -88,23 +88,26 @@ func (s *Server) Ready() error {
 func (s *Server) Serve(ctx context.Context, listener Listener) error {
 	connections, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	accepted := make(chan error, 1)
-	go func() { accepted <- s.acceptAll(connections, listener) }()
+	accepted := make(chan struct{})
+	go func() {
+		defer close(accepted)
+		s.acceptAll(connections, listener)
+	}()
 	s.state.Store(int32(serving))
 	s.Log.Info("serving")
 	select {
-	case err := <-accepted:
+	case <-accepted:
 		s.state.Store(int32(draining))
 		cut()
 		s.connections.Wait()
-		return fmt.Errorf("accept connections: %w", err)
+		return fmt.Errorf("accept connections: %w", net.ErrClosed)
 	case <-ctx.Done():
 	}
 	s.drain(listener, accepted, cut)
 	return nil
 }
 
-func (s *Server) drain(listener Listener, accepted <-chan error, cut context.CancelFunc) {
+func (s *Server) drain(listener Listener, accepted <-chan struct{}, cut context.CancelFunc) {
 	s.state.Store(int32(draining))
 	s.Log.Info("draining", "delay", s.Config.DrainDelay, "timeout", s.Config.DrainTimeout)
 	s.Clock.Sleep(s.Config.DrainDelay)
@@ -126,12 +129,12 @@ func (s *Server) drain(listener Listener, accepted <-chan error, cut context.Can
 
 // acceptAll accepts until the listener is closed. Other errors, such as having no file descriptor left, pass: it backs
 // off and goes on, since giving up would turn one tenant's flood into everybody's outage.
-func (s *Server) acceptAll(ctx context.Context, listener Listener) error {
+func (s *Server) acceptAll(ctx context.Context, listener Listener) {
 	backoff := acceptBackoff()
 	for {
 		client, err := listener.AcceptTCP()
 		if errors.Is(err, net.ErrClosed) {
-			return err
+			return
 		}
 		if err != nil {
 			s.Metrics.acceptErrors.Inc()

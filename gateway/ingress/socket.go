@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A peer that vanished is noticed after keepAliveIdle + keepAliveCount * keepAliveInterval, whether the connection rests
-// (keep-alive probes), has data in flight, or is stuck behind a window that never opens (TCP_USER_TIMEOUT).
+// A peer that vanished is noticed after keepAliveIdle + keepAliveCount * keepAliveInterval, whether the connection
+// rests (keep-alive probes), has data in flight, or is stuck behind a window that never opens (TCP_USER_TIMEOUT).
 const (
 	keepAliveIdle     = time.Minute
 	keepAliveInterval = 15 * time.Second

@@ -12,8 +12,8 @@ import (
 	"github.com/chattenant/chattenant/api/v1alpha1"
 )
 
-// Table maps host names to tenants. Its zero value is not usable, see [NewTable]. It is safe for concurrent use; Set and
-// Delete must come from one goroutine, as they do from an informer.
+// Table maps host names to tenants. Its zero value is not usable, see [NewTable]. It is safe for concurrent use; Set
+// and Delete must come from one goroutine, as they do from an informer.
 type Table struct {
 	moved func(tenant string)
 

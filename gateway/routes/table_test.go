@@ -48,22 +48,35 @@ func TestAHostBelongsToItsFirstClaimant(t *testing.T) {
 		owner string   // empty when the host leads nowhere
 		moved []string // tenants reported to have lost a host, in order
 	}{
-		"nobody":                              {nil, "", nil},
-		"one claimant":                        {[]step{set(first)}, "first", nil},
-		"the older of two":                    {[]step{set(first), set(second)}, "first", nil},
-		"the older of two, seen last":         {[]step{set(second), set(first)}, "first", []string{"second"}},
-		"of the same age the smaller UID":     {[]step{set(tenant("b", "2", host, older)), set(tenant("a", "3", host, older))}, "b", nil},
-		"the next when the owner goes":        {[]step{set(first), set(second), remove("first")}, "second", []string{"first"}},
-		"the next when the owner is deleted":  {[]step{set(first), set(second), set(deleting(first))}, "second", []string{"first"}},
-		"the owner when the next goes":        {[]step{set(first), set(second), remove("second")}, "first", nil},
-		"nobody when the only one goes":       {[]step{set(first), remove("first")}, "", []string{"first"}},
-		"nobody when it is being deleted":     {[]step{set(deleting(first))}, "", nil},
-		"nobody when the owner is renamed":    {[]step{set(first), set(tenant("first", "9", "else.example", older))}, "", []string{"first"}},
-		"the same after an unrelated update":  {[]step{set(first), set(first.DeepCopy())}, "first", nil},
-		"another tenant under the old name":   {[]step{set(first), set(tenant("first", "7", host, newer))}, "first", []string{"first"}},
-		"nobody when a stranger is deleted":   {[]step{remove("stranger")}, "", nil},
-		"nobody for a tenant without a host":  {[]step{set(tenant("first", "9", "", older))}, "", nil},
-		"the middle of three after the first": {[]step{set(tenant("c", "c", host, newer)), set(second), set(first), remove("first")}, "second", []string{"c", "second", "first"}},
+		"nobody":                      {nil, "", nil},
+		"one claimant":                {[]step{set(first)}, "first", nil},
+		"the older of two":            {[]step{set(first), set(second)}, "first", nil},
+		"the older of two, seen last": {[]step{set(second), set(first)}, "first", []string{"second"}},
+		"of the same age the smaller UID": {
+			[]step{set(tenant("b", "2", host, older)), set(tenant("a", "3", host, older))}, "b", nil,
+		},
+		"the next when the owner goes": {
+			[]step{set(first), set(second), remove("first")}, "second", []string{"first"},
+		},
+		"the next when the owner is deleted": {
+			[]step{set(first), set(second), set(deleting(first))}, "second", []string{"first"},
+		},
+		"the owner when the next goes":    {[]step{set(first), set(second), remove("second")}, "first", nil},
+		"nobody when the only one goes":   {[]step{set(first), remove("first")}, "", []string{"first"}},
+		"nobody when it is being deleted": {[]step{set(deleting(first))}, "", nil},
+		"nobody when the owner is renamed": {
+			[]step{set(first), set(tenant("first", "9", "else.example", older))}, "", []string{"first"},
+		},
+		"the same after an unrelated update": {[]step{set(first), set(first.DeepCopy())}, "first", nil},
+		"another tenant under the old name": {
+			[]step{set(first), set(tenant("first", "7", host, newer))}, "first", []string{"first"},
+		},
+		"nobody when a stranger is deleted":  {[]step{remove("stranger")}, "", nil},
+		"nobody for a tenant without a host": {[]step{set(tenant("first", "9", "", older))}, "", nil},
+		"the middle of three after the first": {
+			[]step{set(tenant("c", "c", host, newer)), set(second), set(first), remove("first")},
+			"second", []string{"c", "second", "first"},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -32,9 +32,8 @@ func NewWatcher(config *rest.Config, table *Table) (*Watcher, error) {
 		return nil, fmt.Errorf("make ChatTenant client: %w", err)
 	}
 	tenants := cache.NewListWatchFromClient(client, resource, metav1.NamespaceAll, fields.Everything())
-	informer := cache.NewSharedIndexInformerWithOptions(tenants, &v1alpha1.ChatTenant{}, cache.SharedIndexInformerOptions{
-		ObjectDescription: resource,
-	})
+	informer := cache.NewSharedIndexInformerWithOptions(tenants, &v1alpha1.ChatTenant{},
+		cache.SharedIndexInformerOptions{ObjectDescription: resource})
 	if err := informer.SetTransform(keepClaim); err != nil {
 		return nil, fmt.Errorf("set transform: %w", err)
 	}

@@ -135,7 +135,7 @@ func report(results []Result, out io.Writer, terminationLog string) error {
 		return nil
 	}
 	if len(data) > maxTerminationMessage {
-		return fmt.Errorf("results of %d bytes do not fit a termination message of %d", len(data), maxTerminationMessage)
+		return fmt.Errorf("results of %d bytes exceed a termination message's %d", len(data), maxTerminationMessage)
 	}
 	if err := os.WriteFile(terminationLog, data, 0o600); err != nil {
 		return fmt.Errorf("write termination message: %w", err)

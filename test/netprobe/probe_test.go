@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -147,22 +148,42 @@ func TestOutcomesTellNetworksApart(t *testing.T) {
 		want   Outcome
 		detail string // must be part of the detail
 	}{
-		"tcp to a listener":             {Target{Network: "tcp", Address: silentTCP(t)}, OutcomeOpen, ""},
-		"tcp to a closed port":          {Target{Network: "tcp", Address: closedPort(t)}, OutcomeRefused, "refused"},
-		"tcp to a name nobody has":      {Target{Network: "tcp", Address: unasked + ":1"}, OutcomeUnresolved, unasked},
-		"tls to a TLS server":           {Target{Network: "tls", Address: webAddr, ServerName: "example.com"}, OutcomeOpen, "example.com"},
-		"tls to a server without TLS":   {Target{Network: "tls", Address: plainAddr}, OutcomeHandshakeFailed, ""},
-		"tls to a server without words": {Target{Network: "tls", Address: silentTCP(t), TimeoutMs: 50}, OutcomeTimeout, ""},
-		"tls to a closed port":          {Target{Network: "tls", Address: closedPort(t)}, OutcomeRefused, ""},
-		"udp to an echo":                {Target{Network: "udp", Address: serveUDP(t, bytes.Clone)}, OutcomeAnswered, ""},
-		"udp to a closed port":          {Target{Network: "udp", Address: closedPort(t)}, OutcomeRefused, "refused"},
-		"udp into silence":              {Target{Network: "udp", Address: serveUDP(t, silence), TimeoutMs: 50}, OutcomeTimeout, ""},
-		"dns to a resolver":             {Target{Network: "dns", Address: serveUDP(t, resolver(t, defaultQuery))}, OutcomeAnswered, "RCodeNameError"},
-		"dns for a name of one's own":   {Target{Network: "dns", Query: "a.test", Address: serveUDP(t, resolver(t, "a.test."))}, OutcomeAnswered, ""},
-		"dns to an echo":                {Target{Network: "dns", Address: serveUDP(t, bytes.Clone), TimeoutMs: 50}, OutcomeTimeout, ""},
-		"dns answered for someone else": {Target{Network: "dns", Address: serveUDP(t, spoof), TimeoutMs: 50}, OutcomeTimeout, ""},
-		"dns to a closed port":          {Target{Network: "dns", Address: closedPort(t)}, OutcomeRefused, ""},
-		"dns for an impossible name":    {Target{Network: "dns", Query: strings.Repeat("a", 300), Address: closedPort(t)}, OutcomeFailed, "query"},
+		"tcp to a listener":    {Target{Network: "tcp", Address: silentTCP(t)}, OutcomeOpen, ""},
+		"tcp to a closed port": {Target{Network: "tcp", Address: closedPort(t)}, OutcomeRefused, "refused"},
+		"tcp to a name nobody has": {
+			Target{Network: "tcp", Address: unasked + ":1"}, OutcomeUnresolved, unasked,
+		},
+		"tls to a TLS server": {
+			Target{Network: "tls", Address: webAddr, ServerName: "example.com"}, OutcomeOpen, "example.com",
+		},
+		"tls to a server without TLS": {Target{Network: "tls", Address: plainAddr}, OutcomeHandshakeFailed, ""},
+		"tls to a server without words": {
+			Target{Network: "tls", Address: silentTCP(t), TimeoutMs: 50}, OutcomeTimeout, "",
+		},
+		"tls to a closed port": {Target{Network: "tls", Address: closedPort(t)}, OutcomeRefused, ""},
+		"udp to an echo": {
+			Target{Network: "udp", Address: serveUDP(t, bytes.Clone)}, OutcomeAnswered, "",
+		},
+		"udp to a closed port": {Target{Network: "udp", Address: closedPort(t)}, OutcomeRefused, "refused"},
+		"udp into silence": {
+			Target{Network: "udp", Address: serveUDP(t, silence), TimeoutMs: 50}, OutcomeTimeout, "",
+		},
+		"dns to a resolver": {
+			Target{Network: "dns", Address: serveUDP(t, resolver(t, defaultQuery))}, OutcomeAnswered, "RCodeNameError",
+		},
+		"dns for a name of one's own": {
+			Target{Network: "dns", Query: "a.test", Address: serveUDP(t, resolver(t, "a.test."))}, OutcomeAnswered, "",
+		},
+		"dns to an echo": {
+			Target{Network: "dns", Address: serveUDP(t, bytes.Clone), TimeoutMs: 50}, OutcomeTimeout, "",
+		},
+		"dns answered for someone else": {
+			Target{Network: "dns", Address: serveUDP(t, spoof), TimeoutMs: 50}, OutcomeTimeout, "",
+		},
+		"dns to a closed port": {Target{Network: "dns", Address: closedPort(t)}, OutcomeRefused, ""},
+		"dns for an impossible name": {
+			Target{Network: "dns", Query: strings.Repeat("a", 300), Address: closedPort(t)}, OutcomeFailed, "query",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -283,9 +304,9 @@ func TestTargetsComeFromWhereTheyAreAskedFor(t *testing.T) {
 
 func TestProbesRunInParallel(t *testing.T) {
 	address := serveUDP(t, silence)
-	var targets []Target
-	for i := range 40 {
-		targets = append(targets, Target{ID: fmt.Sprint(i), Network: "udp", Address: address, TimeoutMs: 200})
+	targets := make([]Target, 40)
+	for i := range targets {
+		targets[i] = Target{ID: strconv.Itoa(i), Network: "udp", Address: address, TimeoutMs: 200}
 	}
 	start := time.Now()
 	probeJSON(t, []string{targetsJSON(t, targets...)}, streams{})
@@ -322,14 +343,15 @@ func TestTheTerminationMessageIsWholeOrMissing(t *testing.T) {
 
 func TestMalformedTargetsAreRefused(t *testing.T) {
 	tests := map[string]string{
-		"nothing":              "",
-		"no list":              "{}",
-		"two lists":            "[][]",
-		"a misspelt field":     `[{"id":"a","network":"tcp","address":"127.0.0.1:1","expects":"open"}]`,
-		"an unknown network":   `[{"id":"a","network":"sctp","address":"127.0.0.1:1"}]`,
-		"an unknown outcome":   `[{"id":"a","network":"tcp","address":"127.0.0.1:1","expect":"closed"}]`,
-		"no id":                `[{"network":"tcp","address":"127.0.0.1:1"}]`,
-		"an id twice":          `[{"id":"a","network":"tcp","address":"127.0.0.1:1"},{"id":"a","network":"tcp","address":"127.0.0.1:1"}]`,
+		"nothing":            "",
+		"no list":            "{}",
+		"two lists":          "[][]",
+		"a misspelt field":   `[{"id":"a","network":"tcp","address":"127.0.0.1:1","expects":"open"}]`,
+		"an unknown network": `[{"id":"a","network":"sctp","address":"127.0.0.1:1"}]`,
+		"an unknown outcome": `[{"id":"a","network":"tcp","address":"127.0.0.1:1","expect":"closed"}]`,
+		"no id":              `[{"network":"tcp","address":"127.0.0.1:1"}]`,
+		"an id twice": `[{"id":"a","network":"tcp","address":"127.0.0.1:1"},
+			{"id":"a","network":"udp","address":"127.0.0.1:1"}]`,
 		"an address sans port": `[{"id":"a","network":"tcp","address":"127.0.0.1"}]`,
 		"a negative time-out":  `[{"id":"a","network":"tcp","address":"127.0.0.1:1","timeoutMs":-1}]`,
 		"an endless time-out":  `[{"id":"a","network":"tcp","address":"127.0.0.1:1","timeoutMs":60001}]`,
