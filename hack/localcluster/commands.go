@@ -30,7 +30,7 @@ func commands() []command {
 		{name: "kubeconfig", help: "print the path of the administrator's kubeconfig", run: kubeconfig},
 		{name: "audit-log", help: "print the path of the API server's audit log", run: auditLog},
 		{name: "outside", help: "print, as JSON, what Pods could reach outside if no policy forbade it", run: facts},
-		{name: "binaries", help: "build the programs and start nothing", run: binaries},
+		{name: "binaries", help: "build kubectl, kube-apiserver, etcd and the others, and start nothing", run: binaries},
 		{name: "bin", help: "print the folder of kubectl, kube-apiserver and etcd", run: bin},
 		{name: "addons", help: "print the folder of cert-manager, CoreDNS and their definitions", run: addons},
 		{name: "exec", help: "MACHINE COMMAND ...: run a command inside a machine", run: execute},
@@ -68,27 +68,24 @@ func facts(_ context.Context, c *cluster.Cluster, _ []string) error {
 }
 
 func binaries(_ context.Context, c *cluster.Cluster, _ []string) error {
-	_, err := c.Programs(progress.New(c.Out, c.Now))
+	_, err := c.Kubernetes(progress.New(c.Out, c.Now))
 	return err
 }
 
 // bin prints nothing but the folder, for scripts; what has to be built first is reported on standard error.
 func bin(_ context.Context, c *cluster.Cluster, _ []string) error {
-	programs, err := c.Programs(progress.New(os.Stderr, c.Now))
-	if err != nil {
-		return err
-	}
-	fmt.Println(programs.Kubernetes)
-	return nil
+	return printFolder(c.Kubernetes(progress.New(os.Stderr, c.Now)))
 }
 
 func addons(_ context.Context, c *cluster.Cluster, _ []string) error {
-	programs, err := c.Programs(progress.New(os.Stderr, c.Now))
-	if err != nil {
-		return err
+	return printFolder(c.Addons(progress.New(os.Stderr, c.Now)))
+}
+
+func printFolder(dir string, err error) error {
+	if err == nil {
+		fmt.Println(dir)
 	}
-	fmt.Println(programs.Addons)
-	return nil
+	return err
 }
 
 // execute becomes the command, inside the machine.

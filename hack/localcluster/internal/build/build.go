@@ -144,19 +144,16 @@ func (b Builder) compile(module Module, source, out string) error {
 // Digest identifies the content of a folder's Go files and of further strings that decide about the result.
 func Digest(source string, further ...string) (string, error) {
 	hash := sha256.New()
-	err := filepath.WalkDir(source, func(path string, entry fs.DirEntry, err error) error {
+	files := os.DirFS(source)
+	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !isSource(entry.Name()) {
 			return err
 		}
-		content, err := os.ReadFile(path)
+		content, err := fs.ReadFile(files, path)
 		if err != nil {
 			return err
 		}
-		relative, err := filepath.Rel(source, path)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(hash, "%s %d\n%s", relative, len(content), content)
+		fmt.Fprintf(hash, "%s %d\n%s", path, len(content), content)
 		return nil
 	})
 	fmt.Fprintf(hash, "%q", further)

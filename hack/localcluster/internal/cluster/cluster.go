@@ -60,24 +60,23 @@ func (c *Cluster) Machine(name string) (*machine.Machine, error) {
 	return nil, fmt.Errorf("there is no machine %q, only %v", name, topology.Machines())
 }
 
-// Programs builds what is not in the cache.
-func (c *Cluster) Programs(report *progress.Reporter) (parts.Programs, error) {
+// Kubernetes builds the components unless they are in the cache, and returns their folder.
+func (c *Cluster) Kubernetes(report *progress.Reporter) (string, error) {
+	return c.programs(report, "Kubernetes programs", build.Kubernetes())
+}
+
+// Addons builds what runs in Pods and in the outside unless it is in the cache, and returns its folder.
+func (c *Cluster) Addons(report *progress.Reporter) (string, error) {
+	return c.programs(report, "add-on programs", build.Addons())
+}
+
+func (c *Cluster) programs(report *progress.Reporter, step string, module build.Module) (dir string, err error) {
 	builder := build.Builder{Source: filepath.Join(c.Source, "build"), Cache: c.Layout.Cache, Log: c.Log}
-	var programs parts.Programs
-	kubernetes := func() (string, error) {
-		dir, built, err := builder.Build(build.Kubernetes())
-		programs.Kubernetes = dir
+	return dir, report.Step(step, func() (string, error) {
+		var built bool
+		dir, built, err = builder.Build(module)
 		return describe(built, "built", "cached"), err
-	}
-	addons := func() (string, error) {
-		dir, built, err := builder.Build(build.Addons())
-		programs.Addons = dir
-		return describe(built, "built", "cached"), err
-	}
-	if err := report.Step("Kubernetes programs", kubernetes); err != nil {
-		return programs, err
-	}
-	return programs, report.Step("add-on programs", addons)
+	})
 }
 
 func describe(done bool, yes, no string) string {

@@ -28,7 +28,7 @@ func (c *Cluster) Up(ctx context.Context) error {
 	if err := report.Step("Debian packages", c.packages); err != nil {
 		return err
 	}
-	programs, err := c.Programs(report)
+	programs, err := c.allPrograms(report)
 	if err != nil {
 		return err
 	}
@@ -63,8 +63,19 @@ func (c *Cluster) Up(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := c.prune(programs, imageDir); err != nil {
+		return err
+	}
 	report.Done("The cluster is up: export KUBECONFIG=" + c.Layout.AdminKubeconfig())
 	return nil
+}
+
+func (c *Cluster) allPrograms(report *progress.Reporter) (programs parts.Programs, err error) {
+	if programs.Kubernetes, err = c.Kubernetes(report); err != nil {
+		return programs, err
+	}
+	programs.Addons, err = c.Addons(report)
+	return programs, err
 }
 
 func (c *Cluster) packages() (string, error) {

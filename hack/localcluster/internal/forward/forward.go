@@ -22,7 +22,7 @@ const dialTimeout = time.Second
 type Forwarder struct {
 	targets []string
 	// first is the target that answered last.
-	first atomic.Uint32
+	first atomic.Int64
 }
 
 // New returns a forwarder to targets, each "host:port".
@@ -68,14 +68,13 @@ func half(to, from net.Conn) {
 // dial tries every target once, beginning with the one that answered last.
 func (f *Forwarder) dial(ctx context.Context) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: dialTimeout}
-	count := uint32(len(f.targets))
-	first := f.first.Load()
+	count, first := len(f.targets), int(f.first.Load())
 	var failures []error
 	for i := range count {
 		index := (first + i) % count
 		connection, err := dialer.DialContext(ctx, "tcp", f.targets[index])
 		if err == nil {
-			f.first.Store(index)
+			f.first.Store(int64(index))
 			return connection, nil
 		}
 		failures = append(failures, err)

@@ -5,7 +5,7 @@ package images
 
 import "testing"
 
-const table = `REF                             TYPE                                       DIGEST     SIZE    PLATFORMS   LABELS
+const table = `REF TYPE DIGEST SIZE PLATFORMS LABELS
 chattenant.local/pause:local    application/vnd.oci.image.manifest.v1+json sha256:abc 1.0 MiB linux/amd64 -
 chattenant.local/pause@sha256:abc application/vnd.oci.image.manifest.v1+json sha256:abc 1.0 MiB linux/amd64 -
 `

@@ -21,7 +21,7 @@ const (
 	firstListenerFD = 4
 )
 
-// Init is the first process of a machine; now is the clock. It returns only with an error, and the machine ends with it.
+// Init is the first process of a machine; now is the clock. It returns only with an error, with which the machine ends.
 func Init(specPath string, now func() time.Time) error {
 	spec, err := readSpec(specPath)
 	if err != nil {
