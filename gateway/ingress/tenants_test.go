@@ -32,16 +32,20 @@ type tenantServer struct {
 func startTLSTenant(t testing.TB, host string) *tenantServer {
 	t.Helper()
 	cert := newCertificate(t, host)
-	roots := x509.NewCertPool()
-	roots.AddCert(cert.Leaf)
 	config := &tls.Config{
 		MinVersion:   tls.VersionTLS12,
 		Certificates: []tls.Certificate{cert},
 		NextProtos:   []string{"http/1.1", "acme-tls/1"},
 	}
 	tenant := startTenant(t, func(conn net.Conn) { echo(tls.Server(conn, config)) })
-	tenant.roots = roots
+	tenant.roots = rootsOf(cert)
 	return tenant
+}
+
+func rootsOf(cert tls.Certificate) *x509.CertPool {
+	roots := x509.NewCertPool()
+	roots.AddCert(cert.Leaf)
+	return roots
 }
 
 // startTenant hands every connection to serve after the PROXY header; serve owns it.
