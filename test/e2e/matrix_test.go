@@ -58,12 +58,15 @@ func answersSomebody(t *testing.T, with prober, targets []target) {
 	t.Logf("%d of %d targets answer somebody", count, len(reached))
 }
 
+// nodeComponent stands for a node as the source of a connection.
+const nodeComponent = "node"
+
 // controlSources are the nodes, and the pods of namespaces without a network policy.
 func controlSources(t *testing.T) []source {
 	t.Helper()
 	var controls []source
 	for _, name := range nodesIn(t, "") {
-		controls = append(controls, newSource(t, name, peer{component: "node"}, insideNode(t, name)))
+		controls = append(controls, newSource(t, name, peer{component: nodeComponent}, insideNode(t, name)))
 	}
 	for _, pod := range strangers(t) {
 		policies := &networkingv1.NetworkPolicyList{}

@@ -147,3 +147,16 @@ func podReady(pod *corev1.Pod) error {
 func object(namespace, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: namespace, Name: ownPrefix + name}
 }
+
+// temporarily makes an object that goes when the test ends.
+func temporarily(t *testing.T, o client.Object) {
+	t.Helper()
+	if err := live.Create(t.Context(), o); err != nil {
+		t.Fatalf("create %T %s: %v", o, o.GetName(), err)
+	}
+	t.Cleanup(func() {
+		if err := live.Delete(context.Background(), o); ignoreNotFound(err) != nil {
+			t.Errorf("remove %T %s: %v", o, o.GetName(), err)
+		}
+	})
+}

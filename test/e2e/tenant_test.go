@@ -17,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/chattenant/chattenant/api/naming"
@@ -144,7 +145,9 @@ func confirmDeletion(tenant *v1alpha1.ChatTenant) {
 func (c *cluster) removeTenant(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, removalPatience)
 	defer cancel()
+	var uid types.UID
 	err := c.changeTenant(ctx, name, func(tenant *v1alpha1.ChatTenant) {
+		uid = tenant.UID
 		confirmDeletion(tenant)
 		tenant.Spec.DeletionPolicy = v1alpha1.DeletionDelete
 		tenant.Spec.Reconciliation = v1alpha1.ReconciliationActive
@@ -157,7 +160,7 @@ func (c *cluster) removeTenant(ctx context.Context, name string) error {
 		return ignoreNotFound(err)
 	}
 	return poll(ctx, func(ctx context.Context) error {
-		return errors.Join(c.gone(ctx, &v1alpha1.ChatTenant{}, name), c.namespaceReleased(ctx, name))
+		return errors.Join(c.gone(ctx, &v1alpha1.ChatTenant{}, name), c.namespaceReleased(ctx, name, uid))
 	})
 }
 
@@ -173,11 +176,11 @@ func (c *cluster) gone(ctx context.Context, object client.Object, name string) e
 	return fmt.Errorf("%T %s still exists, finalizers %v", object, name, object.GetFinalizers())
 }
 
-// namespaceReleased says that the operator's namespace of a tenant is gone. One that it did not make stays.
-func (c *cluster) namespaceReleased(ctx context.Context, tenant string) error {
+// namespaceReleased says that the namespace that was made for a tenant is gone. One that is not its own stays.
+func (c *cluster) namespaceReleased(ctx context.Context, tenant string, uid types.UID) error {
 	namespace := &corev1.Namespace{}
 	err := c.Get(ctx, client.ObjectKey{Name: naming.Namespace(tenant)}, namespace)
-	if err != nil || namespace.Labels[v1alpha1.LabelTenant] == "" {
+	if err != nil || namespace.Annotations[v1alpha1.AnnotationTenantUID] != string(uid) {
 		return ignoreNotFound(err)
 	}
 	return fmt.Errorf("namespace %s still exists", namespace.Name)

@@ -34,18 +34,21 @@ func Open(path string) (Log, error) {
 	return Log{path: path}, nil
 }
 
+// Event is one request, as the API server notes it.
+type Event = auditv1.Event
+
 // Filter says which events are of interest.
-type Filter func(*auditv1.Event) bool
+type Filter func(*Event) bool
 
 // All returns the matching events of the whole log, rotated files included. Only lines that contain hint are looked
 // into: the log is large, and decoding every line would take minutes.
-func (l Log) All(hint string, matches Filter) ([]auditv1.Event, error) {
+func (l Log) All(hint string, matches Filter) ([]Event, error) {
 	extension := filepath.Ext(l.path)
 	files, err := filepath.Glob(strings.TrimSuffix(l.path, extension) + "*" + extension)
 	if err != nil {
 		return nil, fmt.Errorf("find rotated audit logs: %w", err)
 	}
-	var found []auditv1.Event
+	var found []Event
 	for _, path := range files {
 		events, err := readFile(path, hint, matches)
 		if err != nil {
@@ -56,7 +59,7 @@ func (l Log) All(hint string, matches Filter) ([]auditv1.Event, error) {
 	return found, nil
 }
 
-func readFile(path, hint string, matches Filter) ([]auditv1.Event, error) {
+func readFile(path, hint string, matches Filter) ([]Event, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
@@ -66,9 +69,9 @@ func readFile(path, hint string, matches Filter) ([]auditv1.Event, error) {
 }
 
 // decode reads events, one a line. A last line that is still being written is left out.
-func decode(from io.Reader, hint string, matches Filter) ([]auditv1.Event, error) {
+func decode(from io.Reader, hint string, matches Filter) ([]Event, error) {
 	lines := bufio.NewReaderSize(from, longestLine)
-	var found []auditv1.Event
+	var found []Event
 	for {
 		line, err := lines.ReadSlice('\n')
 		if errors.Is(err, io.EOF) {
@@ -80,7 +83,7 @@ func decode(from io.Reader, hint string, matches Filter) ([]auditv1.Event, error
 		if !bytes.Contains(line, []byte(hint)) {
 			continue
 		}
-		var event auditv1.Event
+		var event Event
 		if err := json.Unmarshal(line, &event); err != nil {
 			return nil, fmt.Errorf("decode audit event: %w", err)
 		}

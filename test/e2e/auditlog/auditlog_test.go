@@ -51,7 +51,7 @@ func TestQuestionsLeasesAndEventsAreNoWrites(t *testing.T) {
 		"deployments": true, "secrets": true, "leases": false, "events": false, "tokenreviews": false,
 		"subjectaccessreviews": false,
 	} {
-		e := auditv1.Event{Verb: "create", ObjectRef: &auditv1.ObjectReference{Resource: resource}}
+		e := Event{Verb: "create", ObjectRef: &auditv1.ObjectReference{Resource: resource}}
 		if got := Writes(&e); got != want {
 			t.Errorf("create %s: want %v, got %v", resource, want, got)
 		}

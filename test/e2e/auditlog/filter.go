@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 )
 
 var readVerbs = []string{"get", "list", "watch"}
@@ -16,21 +14,21 @@ var readVerbs = []string{"get", "list", "watch"}
 // By matches what a user asked for with its own credentials. What an administrator asked for in that user's name is
 // the administrator's.
 func By(username string) Filter {
-	return func(e *auditv1.Event) bool {
+	return func(e *Event) bool {
 		return e.User.Username == username && e.ImpersonatedUser == nil
 	}
 }
 
 // And matches what every filter matches.
 func And(filters ...Filter) Filter {
-	return func(e *auditv1.Event) bool {
+	return func(e *Event) bool {
 		return !slices.ContainsFunc(filters, func(f Filter) bool { return !f(e) })
 	}
 }
 
 // Writes matches requests that could have changed an object. Leases and events are left out: the one is renewed by
 // whoever leads, the other tells people what happened. Reviews are questions that are asked with a create.
-func Writes(e *auditv1.Event) bool {
+func Writes(e *Event) bool {
 	if slices.Contains(readVerbs, e.Verb) || e.ObjectRef == nil {
 		return false
 	}
@@ -44,14 +42,14 @@ func Writes(e *auditv1.Event) bool {
 
 // SecretsRead matches requests that answer with the content of Secrets, whatever became of them. An update or a patch
 // answers with the content too.
-func SecretsRead(e *auditv1.Event) bool {
+func SecretsRead(e *Event) bool {
 	return e.ObjectRef != nil && e.ObjectRef.Resource == "secrets" &&
 		slices.Contains(append([]string{"update", "patch"}, readVerbs...), e.Verb)
 }
 
 // About matches requests about a ChatTenant or anything in its namespace.
 func About(tenant, namespace string) Filter {
-	return func(e *auditv1.Event) bool {
+	return func(e *Event) bool {
 		ref := e.ObjectRef
 		return ref != nil && (ref.Namespace == namespace ||
 			ref.Resource == "chattenants" && ref.Name == tenant || ref.Resource == "namespaces" && ref.Name == namespace)
@@ -59,7 +57,7 @@ func About(tenant, namespace string) Filter {
 }
 
 // Describe sums events up for people: how often which request was made, the most frequent first.
-func Describe(events []auditv1.Event) string {
+func Describe(events []Event) string {
 	counts := map[string]int{}
 	for i := range events {
 		counts[request(&events[i])]++
@@ -72,7 +70,7 @@ func Describe(events []auditv1.Event) string {
 	return strings.Join(lines, "\n")
 }
 
-func request(e *auditv1.Event) string {
+func request(e *Event) string {
 	ref := e.ObjectRef
 	if ref == nil {
 		return e.Verb + " " + e.RequestURI

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 )
 
 // Mark is a place in the log. The API server writes an event before it answers the request, so everything that was
@@ -37,7 +35,7 @@ func (l Log) Mark() (*Mark, error) {
 func (m *Mark) Close() error { return m.file.Close() }
 
 // Events returns the matching events from the mark to now. It may be called again: the mark does not move.
-func (m *Mark) Events(hint string, matches Filter) ([]auditv1.Event, error) {
+func (m *Mark) Events(hint string, matches Filter) ([]Event, error) {
 	if _, err := m.file.Seek(m.offset, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("seek in audit log: %w", err)
 	}

@@ -1,0 +1,111 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/chattenant/chattenant/api/naming"
+)
+
+// TestWithoutItsPoliciesATenantIsOpen takes the tenant's network policies away and looks whether the same probes that
+// find it closed now find it open. If they did not, the matrix would prove nothing.
+func TestWithoutItsPoliciesATenantIsOpen(t *testing.T) {
+	withNeighbour(t)
+	suspendPolicies(t, policyObjects)
+	suspendOperator(t)
+	deletePolicies(t, naming.Namespace(neighbour))
+
+	with := newProber(t)
+	outward := pairs(tenantSources(t, neighbour), slices.Concat(apiServerTargets(t), outsideTargets(t)))
+	inward := pairs(unheldSources(t), tenantTargets(t, neighbour))
+	eventually(t, patience, "every probe of the unprotected tenant finds it open", func(context.Context) error {
+		for _, probes := range [][]probe{outward, inward} {
+			tryAll(t, with, probes)
+			for i := range probes {
+				if !probes[i].verdict.isOpen() {
+					return errors.New(probes[i].String())
+				}
+			}
+		}
+		return nil
+	})
+	t.Logf("%d connections that are refused otherwise were made", len(outward)+len(inward))
+}
+
+// suspendOperator lets nobody repair anything until the test ends, and then waits for the repair.
+func suspendOperator(t *testing.T) {
+	t.Helper()
+	deployment := &appsv1.Deployment{}
+	if err := live.Get(t.Context(), client.ObjectKey{Namespace: systemNamespace, Name: operatorAccount}, deployment); err != nil {
+		t.Fatal(err)
+	}
+	replicas := deployment.Spec.Replicas
+	if err := live.scale(t.Context(), deployment, ptr.To[int32](0)); err != nil {
+		t.Fatalf("stop the operator: %v", err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), startPatience)
+		defer cancel()
+		if err := live.scale(ctx, deployment, replicas); err != nil {
+			t.Errorf("start the operator: %v", err)
+		}
+		if err := poll(ctx, live.neighbourIsClosed); err != nil {
+			t.Errorf("the started operator did not repair what was broken: %v", err)
+		}
+	})
+	eventually(t, patience, "no operator runs", func(ctx context.Context) error {
+		pods, err := live.runningPods(ctx, systemNamespace, named(operatorAccount))
+		if err != nil || len(pods) > 0 {
+			return errors.Join(err, errors.New("one does"))
+		}
+		return nil
+	})
+}
+
+func (c *cluster) scale(ctx context.Context, deployment *appsv1.Deployment, replicas *int32) error {
+	now := &appsv1.Deployment{}
+	if err := c.Get(ctx, client.ObjectKeyFromObject(deployment), now); err != nil {
+		return err
+	}
+	scaled := now.DeepCopy()
+	scaled.Spec.Replicas = replicas
+	return c.Patch(ctx, scaled, client.MergeFrom(now))
+}
+
+func (c *cluster) neighbourIsClosed(ctx context.Context) error {
+	policies := &networkingv1.NetworkPolicyList{}
+	if err := c.List(ctx, policies, client.InNamespace(naming.Namespace(neighbour))); err != nil {
+		return err
+	}
+	if len(policies.Items) == 0 {
+		return errors.New("the neighbour has no network policies")
+	}
+	return nil
+}
+
+func deletePolicies(t *testing.T, namespace string) {
+	t.Helper()
+	err := live.DeleteAllOf(t.Context(), &networkingv1.NetworkPolicy{}, client.InNamespace(namespace))
+	if err != nil {
+		t.Fatalf("delete the policies of %s: %v", namespace, err)
+	}
+}
+
+// unheldSources are the pods whose own way out no policy restricts.
+func unheldSources(t *testing.T) []source {
+	t.Helper()
+	controls := controlSources(t)
+	return slices.DeleteFunc(controls, func(s source) bool { return s.component == nodeComponent })
+}
