@@ -24,6 +24,8 @@ func (r *Reconciler) databasePhase(ctx context.Context, s *scope) (outcome, erro
 	return outcome{done, v1alpha1.ReasonDatabaseAvailable, "PostgreSQL accepts connections"}, nil
 }
 
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch
+
 // chatServerPhase runs the chat server. It needs the database's address: tenant pods resolve no names.
 func (r *Reconciler) chatServerPhase(ctx context.Context, s *scope) (outcome, error) {
 	in := r.input(s)
