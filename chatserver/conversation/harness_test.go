@@ -32,6 +32,13 @@ const patience = 20 * time.Second
 // startEngine runs a replica on its own store until the test ends.
 func startEngine(t *testing.T, s conversation.Store) *conversation.Engine {
 	t.Helper()
+	e, _ := launchEngine(t, s)
+	return e
+}
+
+// launchEngine is startEngine with a way to stop earlier, which waits for the end.
+func launchEngine(t *testing.T, s conversation.Store) (e *conversation.Engine, stop func()) {
+	t.Helper()
 	e, err := conversation.New(t.Context(), conversation.Config{
 		Store: s, Clock: clock.RealClock{}, Logger: slog.New(slog.DiscardHandler),
 		Metrics: conversation.NewMetrics(prometheus.NewRegistry()),
@@ -42,8 +49,9 @@ func startEngine(t *testing.T, s conversation.Store) *conversation.Engine {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); e.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-done })
-	return e
+	stop = func() { cancel(); <-done }
+	t.Cleanup(stop)
+	return e, stop
 }
 
 func newVisitor(t *testing.T, s *store.Store) identity.Principal {

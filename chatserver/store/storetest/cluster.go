@@ -87,16 +87,18 @@ func newCluster(tb testing.TB) *Cluster {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		tb.Fatalf("initdb: %v\n%s", err, out)
 	}
-	c.writeHBA(tb)
+	c.writeHBA(tb, hbaRule)
 	return c
 }
 
-// writeHBA lets tests administer over the socket in a private directory, and the chat server in by certificate only.
-func (c *Cluster) writeHBA(tb testing.TB) {
+// hbaRule lets the chat server in by certificate only, as in a tenant's namespace.
+const hbaRule = "hostssl " + naming.DatabaseName + " " + naming.DatabaseRole + " all cert"
+
+// writeHBA sets who may come in: tests administer over the socket, which is in a private directory.
+func (c *Cluster) writeHBA(tb testing.TB, rule string) {
 	tb.Helper()
-	hba := fmt.Sprintf("local all postgres trust\nhostssl %s %s all cert\n", naming.DatabaseName, naming.DatabaseRole)
 	file := filepath.Join(c.file("data"), "pg_hba.conf")
-	if err := os.WriteFile(file, []byte(hba), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("local all postgres trust\n"+rule+"\n"), 0o600); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -112,15 +114,15 @@ func (c *Cluster) command(program string, args ...string) *exec.Cmd {
 }
 
 // Start starts a stopped cluster and waits until it answers.
-func (c *Cluster) Start(tb testing.TB) {
+func (c *Cluster) Start(tb testing.TB, more ...string) {
 	tb.Helper()
-	settings := []string{
+	settings := append([]string{
 		"listen_addresses=127.0.0.1", "port=" + portString(c.Port), "unix_socket_directories=" + c.dir,
 		"ssl=on", "ssl_cert_file=" + c.file("tls.crt"), "ssl_key_file=" + c.file("tls.key"),
 		"ssl_ca_file=" + c.file("ca.crt"), "max_connections=60", "shared_buffers=16MB",
 		// Tests kill the server, not the machine: what the kernel has is safe enough, and much faster.
 		"fsync=off", "logging_collector=off",
-	}
+	}, more...)
 	args := []string{"-D", c.file("data")}
 	for _, s := range settings {
 		args = append(args, "-c", s)
@@ -184,3 +186,34 @@ func freePort(tb testing.TB) int32 {
 }
 
 func portString(port int32) string { return strconv.Itoa(int(port)) }
+
+// Reconfigure restarts the cluster with another rule for the chat server and other settings, until the test ends.
+func (c *Cluster) Reconfigure(tb testing.TB, hba string, settings ...string) {
+	tb.Helper()
+	c.Kill()
+	c.writeHBA(tb, hba)
+	c.Start(tb, settings...)
+	tb.Cleanup(func() {
+		c.Kill()
+		c.writeHBA(tb, hbaRule)
+		c.Start(tb)
+	})
+}
+
+// TrustClients makes the cluster accept the client certificates of another authority only, until the test ends.
+func (c *Cluster) TrustClients(tb testing.TB, ca *certtest.CA) {
+	tb.Helper()
+	trust := func(ca *certtest.CA) {
+		ca.WriteCert(tb, c.file("ca.crt"))
+		c.own(tb, c.file("ca.crt"))
+		c.exec(tb, "postgres", `SELECT pg_reload_conf()`)
+	}
+	trust(ca)
+	tb.Cleanup(func() { trust(c.CA) })
+}
+
+// Disconnect ends every connection of the chat server.
+func (c *Cluster) Disconnect(tb testing.TB) {
+	tb.Helper()
+	c.exec(tb, "postgres", `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'chatserver'`)
+}
