@@ -51,7 +51,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return print(os.Stdout, measured, owners)
+	return writeTable(os.Stdout, measured, owners)
 }
 
 // connect uses KUBECONFIG, or else asks the local cluster's script.

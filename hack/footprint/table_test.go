@@ -29,7 +29,7 @@ func TestPodsOfTheProductAreListedAndSummedByTenant(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	if err := print(&out, pods, map[string]string{"chat-acme": "acme", systemNamespace: "(shared)"}); err != nil {
+	if err := writeTable(&out, pods, map[string]string{"chat-acme": "acme", systemNamespace: "(shared)"}); err != nil {
 		t.Fatal(err)
 	}
 	var got [][]string
@@ -48,7 +48,7 @@ func TestPodsOfTheProductAreListedAndSummedByTenant(t *testing.T) {
 }
 
 func TestAClusterWithoutTheProductIsAnError(t *testing.T) {
-	if err := print(&strings.Builder{}, nil, nil); !errors.Is(err, errNothing) {
+	if err := writeTable(&strings.Builder{}, nil, nil); !errors.Is(err, errNothing) {
 		t.Errorf("want %v, got %v", errNothing, err)
 	}
 }

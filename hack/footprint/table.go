@@ -22,8 +22,8 @@ func (u use) plus(o use) use { return use{u.workingSet + o.workingSet, u.rss + o
 
 var errNothing = errors.New("no kubelet knows a pod of the product: is it installed, and a minute old?")
 
-// print writes a line per pod, and a sum per owner.
-func print(w io.Writer, pods []pod, owners map[string]string) error {
+// writeTable writes a line per pod, and a sum per owner.
+func writeTable(w io.Writer, pods []pod, owners map[string]string) error {
 	pods = slices.DeleteFunc(pods, func(p pod) bool { return owners[p.Ref.Namespace] == "" })
 	if len(pods) == 0 {
 		return errNothing
