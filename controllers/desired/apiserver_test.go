@@ -57,7 +57,7 @@ type apiServer struct {
 
 func startAPIServer(t *testing.T) apiServer {
 	t.Helper()
-	crds := filepath.Join(moduleDir(t, "github.com/cert-manager/cert-manager"), "deploy", "crds")
+	crds := filepath.Join(certManagerDir(t), "deploy", "crds")
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{crds}, ErrorIfCRDPathMissing: true}
 	config, err := environment.Start()
 	if err != nil {
@@ -82,9 +82,11 @@ func startAPIServer(t *testing.T) apiServer {
 	return apiServer{&apply.Applier{Reader: stripped{c}, Live: c, Writer: c}, c, extractor}
 }
 
-func moduleDir(t *testing.T, module string) string {
+// certManagerDir is where the module's sources are: its CRDs lie beside them.
+func certManagerDir(t *testing.T) string {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}",
+		"github.com/cert-manager/cert-manager").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ const (
 
 // poolSize divides the database's connections among as many chat servers as there can be at a time.
 func poolSize(in Input) int32 {
-	return int32(min(largestPool, usableConnections/peakChatServers(in)-1))
+	return min(largestPool, usableConnections/peakChatServers(in)-1)
 }
 
 // chatServerFiles are the chat server's configuration. It names keys and certificates and holds none.

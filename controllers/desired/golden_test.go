@@ -5,6 +5,7 @@ package desired
 
 import (
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,7 +57,7 @@ func render(t *testing.T, s scenario) map[string]string {
 	t.Helper()
 	files := map[string]string{}
 	for _, p := range s.phases {
-		var documents []string
+		documents := make([]string, 0, len(p.objects))
 		for _, object := range p.objects {
 			data, err := yaml.Marshal(object)
 			if err != nil {
@@ -73,13 +74,14 @@ func render(t *testing.T, s scenario) map[string]string {
 
 func read(t *testing.T, directory string) map[string]string {
 	t.Helper()
-	entries, err := os.ReadDir(directory)
+	golden := os.DirFS(directory)
+	entries, err := fs.ReadDir(golden, ".")
 	if err != nil {
 		t.Fatal(err)
 	}
 	files := map[string]string{}
 	for _, entry := range entries {
-		data, err := os.ReadFile(filepath.Join(directory, entry.Name()))
+		data, err := fs.ReadFile(golden, entry.Name())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,11 +96,11 @@ func write(t *testing.T, directory string, files map[string]string) {
 	if err := os.RemoveAll(directory); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(directory, 0o755); err != nil {
+	if err := os.MkdirAll(directory, 0o750); err != nil {
 		t.Fatal(err)
 	}
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(directory, name), []byte(content), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(directory, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -40,7 +40,7 @@ func TestTheFirstPolicyDeniesEverythingToEveryPod(t *testing.T) {
 
 func TestEveryPodIsSelectedByDenyAllAndItsOwnPolicy(t *testing.T) {
 	policies := policiesOf(t, named(t, "full-us"))
-	forEachPod(t, func(t *testing.T, in Input, pod corev1.PodTemplateSpec) {
+	forEachPod(t, func(t *testing.T, _ Input, pod corev1.PodTemplateSpec) {
 		pod.Labels[v1alpha1.LabelTenant] = "globex"
 		var selecting []string
 		for _, policy := range policies {

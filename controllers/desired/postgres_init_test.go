@@ -35,7 +35,7 @@ func TestInitMakesADatabaseThatTheChatServerOwns(t *testing.T) {
 		`SELECT has_function_privilege('chatserver', 'pg_read_file(text)', 'EXECUTE')`: "f",
 		`SHOW data_checksums`: "on",
 	} {
-		if got := s.ask(t, "chat", query); got != want {
+		if got := s.ask(t, query); got != want {
 			t.Errorf("%s\n got %s, want %s", query, got, want)
 		}
 	}
@@ -44,7 +44,7 @@ func TestInitMakesADatabaseThatTheChatServerOwns(t *testing.T) {
 func TestInitLeavesAnExistingDatabaseAlone(t *testing.T) {
 	m := withCertificates(t, initialised(t))
 	s := m.serve(t)
-	s.ask(t, "chat", "CREATE TABLE kept AS SELECT 'as it was' AS text")
+	s.ask(t, "CREATE TABLE kept AS SELECT 'as it was' AS text")
 	s.stop(t, syscall.SIGINT)
 	before := digests(t, m.data())
 	if output, err := m.runInit(t); err != nil || output != "" {
@@ -53,7 +53,7 @@ func TestInitLeavesAnExistingDatabaseAlone(t *testing.T) {
 	if diff := cmp.Diff(before, digests(t, m.data())); diff != "" {
 		t.Errorf("files changed (-before +after):\n%s", diff)
 	}
-	if got := m.serve(t).ask(t, "chat", "SELECT text FROM kept"); got != "as it was" {
+	if got := m.serve(t).ask(t, "SELECT text FROM kept"); got != "as it was" {
 		t.Errorf("the table holds %q", got)
 	}
 }
@@ -142,7 +142,7 @@ func requireConvergence(t *testing.T, m machine) {
 		t.Errorf("the volume holds %v", entries)
 	}
 	s := withCertificates(t, m).serve(t)
-	if got := s.ask(t, "chat", "SELECT has_function_privilege('chatserver', 'pg_reload_conf()', 'EXECUTE')"); got != "t" {
+	if got := s.ask(t, "SELECT has_function_privilege('chatserver', 'pg_reload_conf()', 'EXECUTE')"); got != "t" {
 		t.Error("the last statement of the script had no effect")
 	}
 }
@@ -161,11 +161,11 @@ func (m machine) killAfter(t *testing.T, step int) {
 }
 
 func (m machine) countingProgram(program string, step int) string {
-	real := filepath.Join(m.binaries, program)
-	if _, err := os.Stat(real); err != nil {
-		real = "/bin/" + program
+	original := filepath.Join(m.binaries, program)
+	if _, err := os.Stat(original); err != nil {
+		original = "/bin/" + program
 	}
-	return strings.NewReplacer("STEP", strconv.Itoa(step), "REAL", real, "COUNT", m.path("counting/count")).Replace(
+	return strings.NewReplacer("STEP", strconv.Itoa(step), "REAL", original, "COUNT", m.path("counting/count")).Replace(
 		`#!/bin/sh
 [ "$1" = --version ] && exec REAL "$@"
 echo >>COUNT
@@ -209,7 +209,8 @@ func requireKilled(t *testing.T, state *os.ProcessState, output []byte, err erro
 func digests(t *testing.T, directory string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+	tree := os.DirFS(directory)
+	err := fs.WalkDir(tree, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -219,7 +220,7 @@ func digests(t *testing.T, directory string) map[string]string {
 		}
 		var content []byte
 		if info.Mode().IsRegular() {
-			if content, err = os.ReadFile(path); err != nil {
+			if content, err = fs.ReadFile(tree, path); err != nil {
 				return err
 			}
 		}

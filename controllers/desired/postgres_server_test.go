@@ -7,6 +7,7 @@ package desired
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -18,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/chattenant/chattenant/api/naming"
 )
 
 // machine stands in for the pod: the rendered files, a volume, and the unprivileged user that PostgreSQL insists on.
@@ -126,7 +129,7 @@ func (m machine) command(ctx context.Context, name string, args ...string) *exec
 	if !strings.Contains(name, "/") {
 		name = filepath.Join(m.binaries, name)
 	}
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // the programs are named in this package
 	cmd.Dir = m.directory
 	cmd.Env = []string{"PATH=" + m.binaries + ":/usr/bin:/bin", "PGDATA=" + m.data()}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: m.credential}
@@ -182,11 +185,10 @@ func (m machine) serve(t *testing.T) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close()
 	// Not the test's context: the server is stopped in order, after everything that uses it.
 	s.cmd = m.command(context.WithoutCancel(t.Context()), "postgres", args...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
-	if err := s.cmd.Start(); err != nil {
+	if err := errors.Join(s.cmd.Start(), log.Close()); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
@@ -200,13 +202,13 @@ func (m machine) serve(t *testing.T) *server {
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	var config net.ListenConfig
+	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
 	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
+	if err := errors.Join(err, listener.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return port
@@ -252,18 +254,18 @@ func (s *server) stop(t *testing.T, signals ...syscall.Signal) {
 }
 
 // ask runs one query over the socket, as the superuser.
-func (s *server) ask(t *testing.T, database, query string) string {
+func (s *server) ask(t *testing.T, query string) string {
 	t.Helper()
-	output, err := s.psql(t, "postgres", database, query)
+	output, err := s.psql(t, "postgres", query)
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", query, err, output)
 	}
 	return strings.TrimSpace(output)
 }
 
-func (s *server) psql(t *testing.T, role, database, query string) (string, error) {
+func (s *server) psql(t *testing.T, role, query string) (string, error) {
 	t.Helper()
 	return s.run(t, "psql", "--no-psqlrc", "--tuples-only", "--no-align", "--quiet", "--set=ON_ERROR_STOP=1",
-		"--host="+s.path("socket"), "--port="+s.port, "--username="+role, "--dbname="+database,
+		"--host="+s.path("socket"), "--port="+s.port, "--username="+role, "--dbname="+naming.DatabaseName,
 		"--command="+query)
 }

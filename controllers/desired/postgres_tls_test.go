@@ -107,7 +107,7 @@ func TestTheDatabaseAdmitsOnlyTheChatServersCertificate(t *testing.T) {
 		})
 	}
 	t.Run("the chat server's role over the socket", func(t *testing.T) {
-		if output, err := s.psql(t, naming.DatabaseRole, naming.DatabaseName, "SELECT 1"); err == nil {
+		if output, err := s.psql(t, naming.DatabaseRole, "SELECT 1"); err == nil {
 			t.Errorf("admitted: %s", output)
 		}
 	})
@@ -156,7 +156,7 @@ func TestTheLogNeverHoldsWhatAClientSent(t *testing.T) {
 	_ = authority.try(t, s, client, "SELECT $1::text::int", marker)
 	// The log is alive: what concerns the server is in it, a refused login and a fault of its own.
 	_ = authority.connect(t, s, login{certificate: authority.client(t, "intruder")})
-	_, _ = s.psql(t, "postgres", "chat", "SELECT 1/0")
+	_, _ = s.psql(t, "postgres", "SELECT 1/0")
 	log := s.readLog(t)
 	for _, want := range []string{"certificate authentication failed", "division by zero"} {
 		if !strings.Contains(log, want) {
@@ -174,11 +174,9 @@ func TestAStopEndsOpenSessions(t *testing.T) {
 	m := initialised(t)
 	m.publish(t, authority.serverSecret(t))
 	s := m.serve(t)
-	conn, err := authority.dial(t, s, login{certificate: authority.client(t, naming.DatabaseRole)})
-	if err != nil {
+	if _, err := authority.dial(t, s, login{certificate: authority.client(t, naming.DatabaseRole)}); err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.WithoutCancel(t.Context()))
 	s.stop(t, syscall.SIGINT, syscall.SIGTERM)
 	if log := s.readLog(t); !strings.Contains(log, "database system is shut down") {
 		t.Errorf("no orderly shutdown:\n%s", log)
@@ -194,6 +192,7 @@ type login struct {
 	role, database, replication string
 }
 
+// dial connects until the test ends.
 func (a signer) dial(t *testing.T, s *server, l login) (*pgx.Conn, error) {
 	t.Helper()
 	config, err := pgx.ParseConfig("host=127.0.0.1 sslmode=disable port=" + s.port)
@@ -223,17 +222,18 @@ func (a signer) dial(t *testing.T, s *server, l login) (*pgx.Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	return pgx.ConnectConfig(ctx, config)
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err == nil {
+		t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(ctx)) })
+	}
+	return conn, err
 }
 
 // connect returns why the server refused, or nil.
 func (a signer) connect(t *testing.T, s *server, l login) error {
 	t.Helper()
-	conn, err := a.dial(t, s, l)
-	if err != nil {
-		return err
-	}
-	return conn.Close(t.Context())
+	_, err := a.dial(t, s, l)
+	return err
 }
 
 func (a signer) mustConnect(t *testing.T, s *server, l login) {
@@ -249,7 +249,6 @@ func (a signer) try(t *testing.T, s *server, l login, statement string, argument
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context())
 	_, err = conn.Exec(t.Context(), statement, arguments...)
 	return err
 }
@@ -268,7 +267,6 @@ func (a signer) servedSerial(t *testing.T, s *server, l login) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(t.Context())
 	secured, ok := conn.PgConn().Conn().(*tls.Conn)
 	if !ok {
 		t.Fatalf("the connection is a %T", conn.PgConn().Conn())

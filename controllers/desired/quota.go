@@ -18,7 +18,7 @@ const (
 
 // peakChatServers is the most chat server pods that exist at a time. A rolling update adds one pod and replaces the
 // others one by one, and the replaced ones count until they have drained, which takes longer than starting a new one.
-func peakChatServers(in Input) int64 { return 2*int64(replicas(in)) + 1 }
+func peakChatServers(in Input) int32 { return 2*replicas(in) + 1 }
 
 // resourceQuota allows a tenant exactly what its class makes of it, at the peak of a rolling update:
 //
@@ -28,7 +28,7 @@ func peakChatServers(in Input) int64 { return 2*int64(replicas(in)) + 1 }
 //
 // Node ports and load balancers would be ways in past the ingress gateway: there are none.
 func resourceQuota(in Input) Object {
-	chat, database, peak := chatServerSizes(in), postgresSizes(in), peakChatServers(in)
+	chat, database, peak := chatServerSizes(in), postgresSizes(in), int64(peakChatServers(in))
 	hard := corev1.ResourceList{
 		corev1.ResourcePods:                   count(peak + postgresPods),
 		corev1.ResourceServices:               count(tenantServices),

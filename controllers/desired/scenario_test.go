@@ -6,6 +6,7 @@ package desired
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -215,13 +216,14 @@ func (s scenario) objects(t *testing.T) []*unstructured.Unstructured {
 // find returns the scenario's object of that kind and name, as the API's own type.
 func find[T any](t *testing.T, s scenario, kind, name string) T {
 	t.Helper()
-	for _, object := range s.objects(t) {
-		if object.GetKind() == kind && object.GetName() == name {
-			return decode[T](t, object.Object)
-		}
+	objects := s.objects(t)
+	i := slices.IndexFunc(objects, func(o *unstructured.Unstructured) bool {
+		return o.GetKind() == kind && o.GetName() == name
+	})
+	if i < 0 {
+		t.Fatalf("%s: no %s %s", s.name, kind, name)
 	}
-	t.Fatalf("%s: no %s %s", s.name, kind, name)
-	panic("unreachable")
+	return decode[T](t, objects[i].Object)
 }
 
 // decode turns value into a T by way of JSON. A field that T does not have is an error.
