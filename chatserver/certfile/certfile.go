@@ -21,8 +21,8 @@ import (
 	"github.com/chattenant/chattenant/api/serverconfig"
 )
 
-// pollInterval is how long a renewed certificate may go unnoticed. Certificates are renewed weeks before they expire.
-const pollInterval = 10 * time.Second
+// PollInterval is how long a renewed certificate may go unnoticed. Certificates are renewed weeks before they expire.
+const PollInterval = 10 * time.Second
 
 // Reloader hands out the newest certificate of a pair of files.
 type Reloader struct {
@@ -50,10 +50,10 @@ func (r *Reloader) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error
 // NotAfter is when the current certificate expires.
 func (r *Reloader) NotAfter() time.Time { return r.current.Load().Leaf.NotAfter }
 
-// Run looks for a new certificate until ctx ends. A pair that does not fit together, as between the writing of two
+// Run looks for a new certificate every interval until ctx ends. A pair that does not fit together, as between the writing of two
 // files, leaves the old one in service.
-func (r *Reloader) Run(ctx context.Context) {
-	ticker := r.clock.NewTicker(pollInterval)
+func (r *Reloader) Run(ctx context.Context, interval time.Duration) {
+	ticker := r.clock.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {

@@ -51,7 +51,7 @@ func TestARenewedCertificateIsServedAndABrokenOneIsNot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		go r.Run(t.Context())
+		go r.Run(t.Context(), certfile.PollInterval)
 		if got := commonName(t, r); got != "first" {
 			t.Fatalf("serves %q", got)
 		}

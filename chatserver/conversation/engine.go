@@ -45,6 +45,8 @@ type Config struct {
 	Clock   clock.WithTickerAndDelayedExecution
 	Logger  *slog.Logger
 	Metrics *Metrics
+	// PollInterval is how long a lost notification may go unnoticed.
+	PollInterval time.Duration
 }
 
 // Engine serves the conversations of one tenant on one replica.
@@ -53,6 +55,8 @@ type Engine struct {
 	clock   clock.WithTickerAndDelayedExecution
 	log     *slog.Logger
 	metrics *Metrics
+
+	interval time.Duration
 
 	epoch  atomic.Int64
 	queue  chan *submission
@@ -68,7 +72,7 @@ type Engine struct {
 // New makes an engine and reads the database's epoch. Run makes it work.
 func New(ctx context.Context, c Config) (*Engine, error) {
 	e := &Engine{
-		store: c.Store, clock: c.Clock, log: c.Logger, metrics: c.Metrics,
+		store: c.Store, clock: c.Clock, log: c.Logger, metrics: c.Metrics, interval: c.PollInterval,
 		queue: make(chan *submission, queueLength),
 		hub:   newHub(), recent: newRecent(recentBytes), remote: newInbox(),
 	}

@@ -41,7 +41,7 @@ func launchEngine(t *testing.T, s conversation.Store) (e *conversation.Engine, s
 	t.Helper()
 	e, err := conversation.New(t.Context(), conversation.Config{
 		Store: s, Clock: clock.RealClock{}, Logger: slog.New(slog.DiscardHandler),
-		Metrics: conversation.NewMetrics(prometheus.NewRegistry()),
+		Metrics: conversation.NewMetrics(prometheus.NewRegistry()), PollInterval: time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)

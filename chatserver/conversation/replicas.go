@@ -17,9 +17,10 @@ import (
 	"github.com/chattenant/chattenant/chatserver/store"
 )
 
+// DefaultPollInterval suits a database that is not kept busy by polling.
+const DefaultPollInterval = 10 * time.Second
+
 const (
-	// pollInterval is how long a lost notification may go unnoticed.
-	pollInterval = 10 * time.Second
 	// pollOverlap is more than any transaction lasts: a row's time is taken before its commit.
 	pollOverlap = 30 * time.Second
 	// relisten is the pause before listening again, doubled at random so that replicas do not come together.
@@ -161,7 +162,7 @@ func (e *Engine) preload(ctx context.Context, after []store.Position) error {
 
 // poll finds what no notification told: conversations, ended sessions, a restored database.
 func (e *Engine) poll(ctx context.Context) {
-	ticker := e.clock.NewTicker(pollInterval)
+	ticker := e.clock.NewTicker(e.interval)
 	defer ticker.Stop()
 	last := e.clock.Now()
 	for {

@@ -38,7 +38,9 @@ type Options struct {
 	Site   http.Handler
 	Limits edge.Limits
 	Timing edge.Timing
-	Logger *slog.Logger
+	// CertificatePoll and ReplicaPoll are how long a renewed certificate and a lost notification may go unnoticed.
+	CertificatePoll, ReplicaPoll time.Duration
+	Logger                       *slog.Logger
 }
 
 // Server is one replica of a tenant's chat server.
@@ -77,7 +79,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
-	wg.Go(func() { s.certs.Run(background) })
+	wg.Go(func() { s.certs.Run(background, s.options.CertificatePoll) })
 	wg.Go(func() { s.serveHealth(background) })
 	db, err := s.openStore(ctx)
 	if err != nil {
@@ -92,6 +94,7 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) serve(ctx, background context.Context, db *store.Store) error {
 	engine, err := conversation.New(ctx, conversation.Config{
 		Store: db, Clock: s.clock, Logger: s.log, Metrics: conversation.NewMetrics(s.metrics),
+		PollInterval: s.options.ReplicaPoll,
 	})
 	if err != nil {
 		return errors.Join(err, s.options.Public.Close())

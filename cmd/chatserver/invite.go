@@ -24,9 +24,10 @@ import (
 	"github.com/chattenant/chattenant/chatserver/store"
 )
 
-// invitation is what invite was asked for.
+// invitation is what invite was asked for. Whom it is for comes from standard input: an address and a name are personal
+// data, and a command line can be read by every process of the machine.
 type invitation struct {
-	email, displayName string
+	email, displayName, password redacted.String
 	// port is the public one, if it is not 443.
 	port      string
 	tokenOnly bool
@@ -38,10 +39,12 @@ func newInvite(load loader) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "invite",
 		Short: "Invite an agent: print a link that sets the account's password once",
-		Long: "Invite makes an account for an address, if there is none, and prints a single-use link, valid for 72 hours,\n" +
-			"with which its owner sets the password. For an existing account that resets the password.\n" +
-			"With --redeem the password is read from the first line of standard input and set at once.",
-		Args: cobra.NoArgs,
+		Long: "Invite reads two lines from standard input: an agent's e-mail address and the name visitors see. It makes the\n" +
+			"account, if there is none, and prints a single-use link, valid for 72 hours, with which its owner sets the\n" +
+			"password. For an existing account that resets the password. With --redeem a third line is the password, which\n" +
+			"is set at once.",
+		Example: "  printf '%s\\n' agent@acme.example Alex | chatserver invite --config config.yaml",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := load()
 			if err != nil {
@@ -51,12 +54,9 @@ func newInvite(load loader) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&i.email, "email", "", "the agent's address, used to sign in")
-	flags.StringVar(&i.displayName, "display-name", "", "the name visitors see")
 	flags.StringVar(&i.port, "port", "", "public port of the endpoint in the printed link, if it is not 443")
 	flags.BoolVar(&i.tokenOnly, "token", false, "print the bare token instead of a link")
-	flags.BoolVar(&i.redeem, "redeem", false, "set the password read from standard input instead of printing anything")
-	cobra.CheckErr(errors.Join(cmd.MarkFlagRequired("email"), cmd.MarkFlagRequired("display-name")))
+	flags.BoolVar(&i.redeem, "redeem", false, "set the password from standard input instead of printing anything")
 	cmd.MarkFlagsMutuallyExclusive("token", "redeem")
 	return cmd
 }
@@ -64,6 +64,9 @@ func newInvite(load loader) *cobra.Command {
 func (i *invitation) run(
 	ctx context.Context, config *serverconfig.ChatServerConfiguration, in io.Reader, out io.Writer,
 ) error {
+	if err := i.read(in); err != nil {
+		return err
+	}
 	if err := i.validate(); err != nil {
 		return err
 	}
@@ -72,24 +75,40 @@ func (i *invitation) run(
 		return err
 	}
 	defer closeStore()
-	token, err := people.Invite(ctx, redacted.New(i.email), redacted.New(i.displayName))
+	token, err := people.Invite(ctx, i.email, i.displayName)
 	if err != nil {
 		return err
 	}
 	if i.redeem {
-		return redeem(ctx, people, token, in)
+		return redeem(ctx, people, token, i.password)
 	}
 	_, err = fmt.Fprintln(out, i.link(config.Endpoint.Host, token))
 	return err
 }
 
-func (i *invitation) validate() error {
-	contact := protocol.Contact{Email: protocol.NewText(i.email), Name: protocol.NewText(i.displayName)}
-	if err := contact.Validate(); err != nil || i.email == "" {
-		return errors.New("--email: want an address with one @ and no spaces")
+// read takes an address, a name and, to redeem, a password, a line each.
+func (i *invitation) read(in io.Reader) error {
+	lines := bufio.NewScanner(io.LimitReader(in, protocol.MaxBody))
+	fields := []*redacted.String{&i.email, &i.displayName}
+	if i.redeem {
+		fields = append(fields, &i.password)
 	}
-	if n := utf8.RuneCountInString(strings.TrimSpace(i.displayName)); n < 1 || n > protocol.MaxDisplayName {
-		return fmt.Errorf("--display-name: want 1 to %d characters", protocol.MaxDisplayName)
+	for _, field := range fields {
+		if !lines.Scan() {
+			return fmt.Errorf("standard input: want %d lines, see --help", len(fields))
+		}
+		*field = redacted.New(strings.TrimRight(lines.Text(), "\r"))
+	}
+	return nil
+}
+
+func (i *invitation) validate() error {
+	contact := protocol.Contact{Email: protocol.Text{String: i.email}, Name: protocol.Text{String: i.displayName}}
+	if err := contact.Validate(); err != nil || i.email.Reveal() == "" {
+		return errors.New("standard input, line 1: want an address with one @ and no spaces")
+	}
+	if n := utf8.RuneCountInString(strings.TrimSpace(i.displayName.Reveal())); n < 1 || n > protocol.MaxDisplayName {
+		return fmt.Errorf("standard input, line 2: want a name of 1 to %d characters", protocol.MaxDisplayName)
 	}
 	return nil
 }
@@ -106,12 +125,8 @@ func (i *invitation) link(host string, token redacted.String) string {
 	return u.String()
 }
 
-func redeem(ctx context.Context, people *identity.Service, token redacted.String, in io.Reader) error {
-	line, err := bufio.NewReader(io.LimitReader(in, protocol.MaxBody)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read password: %w", err)
-	}
-	redeemed, err := people.Redeem(ctx, token, redacted.New(strings.TrimRight(line, "\r\n")))
+func redeem(ctx context.Context, people *identity.Service, token, password redacted.String) error {
+	redeemed, err := people.Redeem(ctx, token, password)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chattenant/chattenant/api/serverconfig"
+	"github.com/chattenant/chattenant/chatserver/certfile"
+	"github.com/chattenant/chattenant/chatserver/conversation"
 	"github.com/chattenant/chattenant/chatserver/edge"
 	"github.com/chattenant/chattenant/chatserver/server"
 	"github.com/chattenant/chattenant/chatserver/store"
@@ -45,6 +47,7 @@ func serve(ctx context.Context, config *serverconfig.ChatServerConfiguration) er
 	s, err := server.New(config, server.Options{
 		Public: public, Health: health, Site: site,
 		Limits: edge.DefaultLimits(), Timing: edge.DefaultTiming(), Logger: newLogger(),
+		CertificatePoll: certfile.PollInterval, ReplicaPoll: conversation.DefaultPollInterval,
 	})
 	if err != nil {
 		return err

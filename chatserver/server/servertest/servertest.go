@@ -89,16 +89,29 @@ func Start(tb testing.TB, db *storetest.Database, opts ...Option) *Replica {
 	return r
 }
 
+// StartBeside runs another replica, with a certificate of the same authority as first's.
+func StartBeside(tb testing.TB, db *storetest.Database, first *Replica, opts ...Option) *Replica {
+	tb.Helper()
+	r := launch(tb, db, first.CA, opts...)
+	r.WaitReady(tb)
+	return r
+}
+
 // Launch runs a replica without waiting until it is ready.
 func Launch(tb testing.TB, db *storetest.Database, opts ...Option) *Replica {
 	tb.Helper()
-	ca := certtest.NewCA(tb)
+	return launch(tb, db, certtest.NewCA(tb), opts...)
+}
+
+func launch(tb testing.TB, db *storetest.Database, ca *certtest.CA, opts ...Option) *Replica {
+	tb.Helper()
 	r := &Replica{CA: ca, Roots: ca.Pool(), Log: &LogBuffer{}, done: make(chan error, 1), Config: NewConfig(tb, db, ca)}
 	public, health := listen(tb), listen(tb)
 	r.Public, r.Health = public.Addr().String(), health.Addr().String()
 	options := server.Options{
 		Public: public, Health: health, Limits: Generous(), Timing: edge.DefaultTiming(),
 		Site: http.NotFoundHandler(), Logger: slog.New(slog.NewJSONHandler(r.Log, nil)),
+		CertificatePoll: time.Second, ReplicaPoll: time.Second,
 	}
 	for _, opt := range opts {
 		opt(r.Config, &options)
@@ -133,7 +146,7 @@ func NewConfig(tb testing.TB, db *storetest.Database, ca *certtest.CA) *serverco
 		Database: db.Config,
 		Sealing:  serverconfig.Sealing{SecretKey: &serverconfig.SecretKey{File: db.KEKFile, Generation: 1}},
 		// Long enough to drain, short enough for a test that has open sockets at its end.
-		DrainSeconds: 3,
+		DrainSeconds: 2,
 	}
 }
 
@@ -219,7 +232,18 @@ func (r *Replica) TLS() *tls.Config {
 // Client is a client of this replica.
 func (r *Replica) Client(tb testing.TB) *client.Client {
 	tb.Helper()
-	c, err := client.New(client.Config{Endpoint: Endpoint, TLS: r.TLS(), Dial: r.Dial})
+	return ClientOf(tb, r, func() *Replica { return r })
+}
+
+// ClientOf is a client that trusts like's authority and connects to whichever replica current names.
+func ClientOf(tb testing.TB, like *Replica, current func() *Replica) *client.Client {
+	tb.Helper()
+	c, err := client.New(client.Config{
+		Endpoint: Endpoint, TLS: like.TLS(),
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return current().Dial(ctx, network, address)
+		},
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
