@@ -36,6 +36,7 @@ func newIngressCommand() *cobra.Command {
 // ingressGateway is the process: three parts that live and end together.
 type ingressGateway struct {
 	server  *ingress.Server
+	table   *routes.Table
 	watcher *routes.Watcher
 	health  metricsserver.Server
 	listen  string
@@ -55,11 +56,11 @@ func (o *ingressOptions) assemble(logger logr.Logger) (*ingressGateway, error) {
 		return nil, fmt.Errorf("find the API server: %w", err)
 	}
 	gateway := &ingressGateway{listen: o.listen}
-	table := routes.NewTable(func(tenant string) { gateway.server.Recheck(tenant) })
-	table.Register(crmetrics.Registry)
+	gateway.table = routes.NewTable(func(tenant string) { gateway.server.Recheck(tenant) })
+	gateway.table.Register(crmetrics.Registry)
 	gateway.server, err = ingress.New(ingress.Options{
 		Config:  o.config,
-		Routes:  table,
+		Routes:  gateway.table,
 		Dial:    ingress.ClusterDial(o.clusterDomain, o.dialTimeout),
 		Metrics: ingress.NewMetrics(crmetrics.Registry),
 		Clock:   clock.RealClock{},
@@ -68,7 +69,7 @@ func (o *ingressOptions) assemble(logger logr.Logger) (*ingressGateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	if gateway.watcher, err = routes.NewWatcher(config, table); err != nil {
+	if gateway.watcher, err = routes.NewWatcher(config, gateway.table, logger); err != nil {
 		return nil, err
 	}
 	gateway.health, err = newHealthServer(o.healthListen, o.healthCertDir, gateway.server.Ready)
@@ -98,9 +99,12 @@ func (g *ingressGateway) run(ctx context.Context) error {
 
 // serve opens the listener only when the routes are known: until then nobody could be told apart.
 func (g *ingressGateway) serve(ctx context.Context) error {
+	log := logr.FromContextOrDiscard(ctx)
+	log.Info("waiting for the first list of ChatTenants")
 	if !g.watcher.WaitForRoutes(ctx) {
 		return nil
 	}
+	log.Info("routes are known", "hosts", g.table.Hosts())
 	listener, err := ingress.Listen(ctx, g.listen)
 	if err != nil {
 		return err

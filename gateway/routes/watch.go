@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -26,8 +27,8 @@ type Watcher struct {
 }
 
 // NewWatcher prepares to fill table. It makes no request yet.
-func NewWatcher(config *rest.Config, table *Table) (*Watcher, error) {
-	client, err := chatTenantClient(config)
+func NewWatcher(config *rest.Config, table *Table, log logr.Logger) (*Watcher, error) {
+	client, err := chatTenantClient(config, log)
 	if err != nil {
 		return nil, fmt.Errorf("make ChatTenant client: %w", err)
 	}
@@ -45,7 +46,7 @@ func NewWatcher(config *rest.Config, table *Table) (*Watcher, error) {
 }
 
 // chatTenantClient speaks to one resource of one group, without discovery and without every built-in kind's types.
-func chatTenantClient(config *rest.Config) (rest.Interface, error) {
+func chatTenantClient(config *rest.Config, log logr.Logger) (rest.Interface, error) {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, err
@@ -54,6 +55,7 @@ func chatTenantClient(config *rest.Config) (rest.Interface, error) {
 	scoped.GroupVersion = &v1alpha1.GroupVersion
 	scoped.APIPath = "/apis"
 	scoped.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	report(scoped, log)
 	return rest.RESTClientFor(scoped)
 }
 
@@ -64,7 +66,7 @@ func (w *Watcher) Run(ctx context.Context) {
 
 // WaitForRoutes returns true when the table holds the first complete list, false when ctx ends before that.
 func (w *Watcher) WaitForRoutes(ctx context.Context) bool {
-	return cache.WaitFor(ctx, "the first list of ChatTenants", w.handler.HasSyncedChecker())
+	return cache.WaitFor(ctx, "", w.handler.HasSyncedChecker())
 }
 
 // keepClaim strips a ChatTenant to what decides its route, before it is cached.

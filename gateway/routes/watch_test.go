@@ -5,9 +5,12 @@ package routes_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/chattenant/chattenant/gateway/routes"
@@ -18,8 +21,13 @@ const patience = 20 * time.Second
 // watchTable fills a table from the server until the test ends.
 func watchTable(t *testing.T, server *apiServer) (*routes.Table, *routes.Watcher) {
 	t.Helper()
+	return watchTableLogging(t, server, logr.Discard())
+}
+
+func watchTableLogging(t *testing.T, server *apiServer, logger logr.Logger) (*routes.Table, *routes.Watcher) {
+	t.Helper()
 	table := routes.NewTable(nil)
-	watcher, err := routes.NewWatcher(server.config(), table)
+	watcher, err := routes.NewWatcher(server.config(), table, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,6 +121,21 @@ func TestRoutesOutliveTheAPIServer(t *testing.T) {
 	eventuallyLeadsTo(t, table, "chat.globex.example", "globex")
 	eventuallyLeadsTo(t, table, "chat.initech.example", "")
 	eventuallyLeadsTo(t, table, host, "acme")
+}
+
+func TestAnAPIServerThatIsAwayIsLoggedOnce(t *testing.T) {
+	server := startAPIServer(t)
+	server.setAway(true)
+	lines := make(chan string, 100)
+	watchTableLogging(t, server, funcr.New(func(_, line string) { lines <- line }, funcr.Options{}))
+	first := <-lines
+	if !strings.Contains(first, "cannot reach the API server") {
+		t.Errorf("logged %s", first)
+	}
+	time.Sleep(2 * time.Second) // for more attempts
+	if len(lines) > 0 {
+		t.Errorf("logged again: %s", <-lines)
+	}
 }
 
 func TestOnlyChatTenantsAreReadAndNothingIsWritten(t *testing.T) {
