@@ -7,20 +7,14 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/api/v1alpha1"
 )
 
@@ -139,119 +133,4 @@ func (c *cluster) changeTenant(ctx context.Context, name string, change func(*v1
 // confirmDeletion writes the tenant's name on it, without which it cannot be deleted.
 func confirmDeletion(tenant *v1alpha1.ChatTenant) {
 	metav1.SetMetaDataAnnotation(&tenant.ObjectMeta, v1alpha1.AnnotationConfirmDeletion, tenant.Name)
-}
-
-// removeTenant deletes a tenant with all its data, whatever state it is in, and waits until nothing is left of it.
-func (c *cluster) removeTenant(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, removalPatience)
-	defer cancel()
-	var uid types.UID
-	err := c.changeTenant(ctx, name, func(tenant *v1alpha1.ChatTenant) {
-		uid = tenant.UID
-		confirmDeletion(tenant)
-		tenant.Spec.DeletionPolicy = v1alpha1.DeletionDelete
-		tenant.Spec.Reconciliation = v1alpha1.ReconciliationActive
-	})
-	if err != nil {
-		return ignoreNotFound(err)
-	}
-	tenant := &v1alpha1.ChatTenant{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	if err := c.Delete(ctx, tenant); err != nil {
-		return ignoreNotFound(err)
-	}
-	return poll(ctx, func(ctx context.Context) error {
-		return errors.Join(c.gone(ctx, &v1alpha1.ChatTenant{}, name), c.namespaceReleased(ctx, name, uid))
-	})
-}
-
-// gone says that an object without a namespace no longer exists.
-func (c *cluster) gone(ctx context.Context, object client.Object, name string) error {
-	err := c.Get(ctx, client.ObjectKey{Name: name}, object)
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return fmt.Errorf("%T %s still exists, finalizers %v", object, name, object.GetFinalizers())
-}
-
-// namespaceReleased says that the namespace that was made for a tenant is gone. One that is not its own stays.
-func (c *cluster) namespaceReleased(ctx context.Context, tenant string, uid types.UID) error {
-	namespace := &corev1.Namespace{}
-	err := c.Get(ctx, client.ObjectKey{Name: naming.Namespace(tenant)}, namespace)
-	if err != nil || namespace.Annotations[v1alpha1.AnnotationTenantUID] != string(uid) {
-		return ignoreNotFound(err)
-	}
-	return fmt.Errorf("namespace %s still exists", namespace.Name)
-}
-
-// removeRetained deletes the namespaces of tenants that were deleted under deletionPolicy Retain.
-func (c *cluster) removeRetained(ctx context.Context) error {
-	namespaces := &corev1.NamespaceList{}
-	if err := c.List(ctx, namespaces, client.HasLabels{v1alpha1.LabelTenant}); err != nil {
-		return fmt.Errorf("list tenants' namespaces: %w", err)
-	}
-	for i := range namespaces.Items {
-		namespace := &namespaces.Items[i]
-		if !strings.HasPrefix(namespace.Labels[v1alpha1.LabelTenant], ownPrefix) {
-			continue
-		}
-		if err := c.removeNamespace(ctx, namespace.Name); err != nil {
-			return fmt.Errorf("remove namespace %s: %w", namespace.Name, err)
-		}
-	}
-	return nil
-}
-
-// removeNamespace deletes a namespace, with the confirmation that a retained one asks for, and waits until it is gone.
-func (c *cluster) removeNamespace(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, removalPatience)
-	defer cancel()
-	namespace := &corev1.Namespace{}
-	if err := c.Get(ctx, client.ObjectKey{Name: name}, namespace); err != nil {
-		return ignoreNotFound(err)
-	}
-	before := namespace.DeepCopy()
-	metav1.SetMetaDataAnnotation(&namespace.ObjectMeta, v1alpha1.AnnotationConfirmDeletion, name)
-	if err := c.Patch(ctx, namespace, client.MergeFrom(before)); err != nil {
-		return ignoreNotFound(err)
-	}
-	if err := c.Delete(ctx, namespace); err != nil {
-		return ignoreNotFound(err)
-	}
-	return poll(ctx, func(ctx context.Context) error { return c.gone(ctx, &corev1.Namespace{}, name) })
-}
-
-// describe says how a tenant stands, for the log of a failed test.
-func describe(name string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	tenant := &v1alpha1.ChatTenant{}
-	if err := live.Get(ctx, client.ObjectKey{Name: name}, tenant); err != nil {
-		return err.Error()
-	}
-	var text strings.Builder
-	for i := range tenant.Status.Conditions {
-		fmt.Fprintln(&text, " ", conditionText(&tenant.Status.Conditions[i]))
-	}
-	pods := &corev1.PodList{}
-	if err := live.List(ctx, pods, client.InNamespace(naming.Namespace(name))); err != nil {
-		return err.Error()
-	}
-	for i := range pods.Items {
-		fmt.Fprintf(&text, "  pod %s: %s\n", pods.Items[i].Name, podText(&pods.Items[i]))
-	}
-	return text.String()
-}
-
-func podText(pod *corev1.Pod) string {
-	text := string(pod.Status.Phase)
-	for _, c := range pod.Status.ContainerStatuses {
-		text += fmt.Sprintf(" %s ready=%t restarts=%d", c.Name, c.Ready, c.RestartCount)
-		if c.State.Waiting != nil {
-			text += " " + c.State.Waiting.Reason
-		}
-	}
-	return text
 }
