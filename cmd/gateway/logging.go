@@ -14,8 +14,8 @@ import (
 )
 
 // withLogging makes every library write JSON lines to standard error and puts the logger into the context.
-func withLogging(ctx context.Context, verbosity int) context.Context {
-	handler := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.Level(-verbosity)})
+func withLogging(ctx context.Context, level slog.Level) context.Context {
+	handler := slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})
 	slog.SetDefault(slog.New(handler)) // also takes what libraries print through package log
 	logger := logr.FromSlogHandler(handler)
 	klog.SetLogger(logger)

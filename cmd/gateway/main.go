@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -24,17 +25,17 @@ func main() {
 }
 
 func newCommand() *cobra.Command {
-	var verbosity int
+	level := slog.LevelInfo
 	root := &cobra.Command{
 		Use:               "gateway",
 		Short:             "Network edges of ChatTenant, shared by all tenants",
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
-			cmd.SetContext(withLogging(cmd.Context(), verbosity))
+			cmd.SetContext(withLogging(cmd.Context(), level))
 		},
 	}
-	root.PersistentFlags().IntVarP(&verbosity, "v", "v", 0, "log verbosity: 0 is for operators, 4 for debugging")
+	root.PersistentFlags().TextVar(&level, "log-level", level, "lowest level that is logged: DEBUG, INFO, WARN or ERROR")
 	root.AddCommand(newIngressCommand())
 	return root
 }
