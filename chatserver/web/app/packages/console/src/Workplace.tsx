@@ -42,31 +42,33 @@ export function Workplace({ desk, state, view: { agent, client, snapshot } }: Wo
         <span class="agent">{agent.displayName}</span>
         <SignOut desk={desk} state={state} />
       </header>
-      <ConversationList
-        conversations={conversations}
-        chosenId={chosenId}
-        self={snapshot.self}
-        unread={unread}
-        onChoose={choose}
-      />
-      <p class="unseen" role="status">
-        {news[0] && text.newMessage(titleOf(news[0]))}
-      </p>
-      <main id="conversation" tabIndex={-1}>
-        {chosen ? (
-          <Conversation
-            key={chosen.id}
-            conversation={chosen}
-            self={snapshot.self}
-            client={client}
-            drafts={drafts}
-            onBack={() => {
-              choose(undefined);
-            }}
-          />
-        ) : (
-          <p class="wait">{conversations.length > 0 && text.choose}</p>
-        )}
+      <main>
+        <ConversationList
+          conversations={conversations}
+          chosenId={chosenId}
+          self={snapshot.self}
+          unread={unread}
+          onChoose={choose}
+        />
+        <p class="unseen" role="status">
+          {news[0] && text.newMessage(titleOf(news[0]))}
+        </p>
+        <section id="conversation" aria-label={text.conversation} tabIndex={-1}>
+          {chosen ? (
+            <Conversation
+              key={chosen.id}
+              conversation={chosen}
+              self={snapshot.self}
+              client={client}
+              drafts={drafts}
+              onBack={() => {
+                choose(undefined);
+              }}
+            />
+          ) : (
+            <p class="wait">{conversations.length > 0 && text.choose}</p>
+          )}
+        </section>
       </main>
     </div>
   );

@@ -34,6 +34,7 @@ export const text = {
   signOutProblem: 'Signing out failed. Please try again.',
   skip: 'Skip to the conversation',
   conversations: 'Conversations',
+  conversation: 'Conversation',
   none: 'No conversations yet. New ones appear here by themselves.',
   choose: 'Choose a conversation on the left.',
   back: 'Back to all conversations',

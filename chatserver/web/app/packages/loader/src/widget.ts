@@ -150,10 +150,11 @@ class Loader {
 }
 
 const script = document.currentScript;
-if (script instanceof HTMLScriptElement && !document.querySelector(NAME)) {
-  const loader = new Loader(settingsOf(script));
+if (script instanceof HTMLScriptElement) {
+  const settings = settingsOf(script);
   const mount = () => {
-    loader.mount();
+    // A page that includes the script twice gets one button.
+    if (!document.querySelector(NAME)) new Loader(settings).mount();
   };
   if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', mount);
   else mount();

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { CloseIcon, LinkStatus, useObservable } from '@chattenant/design';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { Chat } from './Chat';
 import type { Embedding } from './embedding';
 import type { Panel, View } from './panel';
@@ -18,7 +18,7 @@ export interface AppProps {
 /** The whole panel. */
 export function App({ panel, embedding }: AppProps) {
   const { info, view } = useObservable(panel);
-  const shown = useShown(embedding);
+  const shown = useObservable(embedding);
   const input = useRef<HTMLTextAreaElement>(null);
   const screen = useRef<HTMLDivElement>(null);
   const { kind } = view;
@@ -104,13 +104,4 @@ function CloseButton({ embedding }: { readonly embedding: Embedding }) {
       <CloseIcon />
     </button>
   );
-}
-
-/** Whether the visitor sees the panel. In a tab of its own it is always in sight. */
-function useShown(embedding: Embedding): boolean {
-  const [shown, setShown] = useState(!embedding.framed);
-  useEffect(() => {
-    embedding.onVisibility(setShown);
-  }, [embedding]);
-  return shown;
 }
