@@ -7,10 +7,13 @@ package tenant
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -76,13 +79,27 @@ func (r *Reconciler) pass(ctx context.Context, s *scope) (ctrl.Result, error) {
 	if s.gone {
 		return ctrl.Result{}, runErr
 	}
-	if err := r.writeStatus(ctx, s); err != nil {
-		return ctrl.Result{}, fmt.Errorf("write status of %s: %w", s.tenant.Name, err)
+	return settle(s, errors.Join(runErr, r.writeStatus(ctx, s)))
+}
+
+// settle decides when the next pass is. A conflict means that the cache was behind: that is no error, and its own watch
+// event may be past already.
+func settle(s *scope, err error) (ctrl.Result, error) {
+	if err != nil && !onlyConflicts(err) {
+		return ctrl.Result{}, fmt.Errorf("reconcile %s: %w", s.tenant.Name, err)
 	}
-	if runErr != nil {
-		return ctrl.Result{}, runErr
+	if err != nil {
+		return ctrl.Result{RequeueAfter: soon}, nil
 	}
 	return ctrl.Result{RequeueAfter: s.requeueAfter}, nil
+}
+
+func onlyConflicts(err error) bool {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // What errors.Join made is looked into, not matched.
+	if !ok {
+		return apierrors.IsConflict(err)
+	}
+	return !slices.ContainsFunc(joined.Unwrap(), func(e error) bool { return !onlyConflicts(e) })
 }
 
 // addFinalizer is a write of its own, before anything is created that would have to be taken down.

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -82,7 +83,7 @@ func converse(ctx context.Context, endpoint string, roots *x509.CertPool, login 
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	c, err := client.New(client.Config{
-		Endpoint: endpoint, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13},
+		Endpoint: endpoint, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}, Dial: dialLoopback,
 	})
 	if err != nil {
 		return nil, err
@@ -97,6 +98,15 @@ func converse(ctx context.Context, endpoint string, roots *x509.CertPool, login 
 		return nil, fmt.Errorf("sign the agent in: %w", err)
 	}
 	return exchange(ctx, newParty(ctx, c, visitor), newParty(ctx, c, agent))
+}
+
+// dialLoopback does what browsers do with names under localhost, which DNS does not know.
+func dialLoopback(ctx context.Context, network, address string) (net.Conn, error) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
 }
 
 func exchange(ctx context.Context, visitor, agent *party) ([]string, error) {
