@@ -151,7 +151,7 @@ type ChatTenantStatus struct {
 // region and in a namespace of its own.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:scope=Cluster,categories=chattenant,shortName=ct
+// +kubebuilder:resource:scope=Cluster,categories=chattenant-io,shortName=ct
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Region",type=string,JSONPath=`.spec.region`
 // +kubebuilder:printcolumn:name="Host",type=string,JSONPath=`.spec.endpoint.host`

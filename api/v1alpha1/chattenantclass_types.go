@@ -216,7 +216,7 @@ type Rollout struct {
 
 // ChatTenantClass is to ChatTenants what a StorageClass is to volumes: the platform team's decisions, made once.
 // +kubebuilder:object:root=true
-// +kubebuilder:resource:scope=Cluster,categories=chattenant,shortName=ctc
+// +kubebuilder:resource:scope=Cluster,categories=chattenant-io,shortName=ctc
 // +kubebuilder:printcolumn:name="Issuer",type=string,JSONPath=`.spec.issuerRef.name`
 // +kubebuilder:printcolumn:name="Engine",type=string,JSONPath=`.spec.database.engine`
 // +kubebuilder:printcolumn:name="Replicas",type=integer,JSONPath=`.spec.chatServer.replicas`

@@ -67,7 +67,7 @@ type BackupStore struct {
 
 // DataRegion is a place: nodes, storage and the law that holds there.
 // +kubebuilder:object:root=true
-// +kubebuilder:resource:scope=Cluster,categories=chattenant,shortName=dr
+// +kubebuilder:resource:scope=Cluster,categories=chattenant-io,shortName=dr
 // +kubebuilder:printcolumn:name="Jurisdiction",type=string,JSONPath=`.spec.jurisdiction`
 // +kubebuilder:printcolumn:name="Display Name",type=string,JSONPath=`.spec.displayName`
 // +kubebuilder:printcolumn:name="Storage Class",type=string,JSONPath=`.spec.storageClassName`

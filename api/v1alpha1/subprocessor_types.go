@@ -128,7 +128,7 @@ type RecipientEndpoint struct {
 
 // SubProcessor is a recipient of data: who it is, what it gets, where, on what ground and since when.
 // +kubebuilder:object:root=true
-// +kubebuilder:resource:scope=Cluster,categories=chattenant,shortName=sp
+// +kubebuilder:resource:scope=Cluster,categories=chattenant-io,shortName=sp
 // +kubebuilder:printcolumn:name="Legal Name",type=string,JSONPath=`.spec.legalName`
 // +kubebuilder:printcolumn:name="Locations",type=string,JSONPath=`.spec.locations`
 // +kubebuilder:printcolumn:name="Effective From",type=string,JSONPath=`.spec.effectiveFrom`
