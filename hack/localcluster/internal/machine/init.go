@@ -5,11 +5,14 @@ package machine
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -62,15 +65,27 @@ func furnish(spec Spec) error {
 	if err := mountAll(spec); err != nil {
 		return err
 	}
-	for path, value := range spec.Sysctls {
-		if err := os.WriteFile(filepath.Join("/proc/sys", path), []byte(value), 0o600); err != nil {
-			return fmt.Errorf("setting %s: %w", path, err)
-		}
+	if err := setSysctls(spec.Sysctls); err != nil {
+		return err
 	}
 	if err := writeFiles(spec.Files); err != nil {
 		return err
 	}
 	return os.Setenv("TMPDIR", "/var/tmp")
+}
+
+// setSysctls skips settings of IPv6 where the kernel has none.
+func setSysctls(values map[string]string) error {
+	for path, value := range values {
+		err := os.WriteFile(filepath.Join("/proc/sys", path), []byte(value), 0o600)
+		if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(path, "net/ipv6/") {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("setting %s: %w", path, err)
+		}
+	}
+	return nil
 }
 
 func writeFiles(files map[string]any) error {

@@ -26,7 +26,7 @@ func nodeProcesses(node topology.Node) []machine.Process {
 		{Name: "kube-proxy", Argv: kubeProxy()},
 		{Name: "netpol", Argv: []string{
 			program("netpol"), "--kubeconfig=" + pkiFile("netpol.kubeconfig"), "--node=" + node.Name,
-			"--service-cidr=" + topology.ServiceCIDR,
+			"--pod-cidr=" + node.PodCIDR(), "--service-cidr=" + topology.ServiceCIDR,
 		}},
 	}
 }
@@ -36,16 +36,20 @@ func nodeProcesses(node topology.Node) []machine.Process {
 func nodeSysctls() map[string]string {
 	sysctls := forwarding()
 	sysctls["net/bridge/bridge-nf-call-iptables"] = "1"
+	// No policy looks at IPv6, so there is none.
+	sysctls["net/ipv6/conf/all/disable_ipv6"] = "1"
+	sysctls["net/ipv6/conf/default/disable_ipv6"] = "1"
 	return sysctls
 }
 
-// nodeFirewall closes a Pod until its policies are in force. netpol accepts, explicitly, what the policies of the Pods
-// it knows allow; what reaches the end of a chain is of a Pod it has not seen yet.
+// nodeFirewall closes a Pod until its policies are in force, and IPv6 for good. netpol accepts, explicitly, what the
+// policies of the Pods it knows allow; what reaches the end of a chain is of a Pod it has not seen yet.
 func nodeFirewall(node topology.Node) [][]string {
 	return [][]string{
 		{"iptables", "-P", "FORWARD", "DROP"},
 		{"iptables", "-A", "FORWARD", "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"},
 		{"iptables", "-A", "INPUT", "-s", node.PodCIDR(), "-m", "conntrack", "--ctstate", "NEW", "-j", "DROP"},
+		{"sh", "-c", "! [ -d /proc/sys/net/ipv6 ] || { ip6tables -P FORWARD DROP && ip6tables -P INPUT DROP; }"},
 	}
 }
 
@@ -113,7 +117,8 @@ func containerdConfig() string {
 `, PauseImage, config("cni"))
 }
 
-// cniConfig connects Pods to a bridge of the node; what leaves the node is routed and keeps its address.
+// cniConfig connects Pods to a bridge of the node; what leaves the node is routed and keeps its address. IPv6 is off in
+// them as well: every interface would have a link-local address, by which the Pods of a node reach each other.
 func cniConfig(node topology.Node) map[string]any {
 	return map[string]any{
 		"cniVersion": "1.0.0", "name": "pods",
@@ -125,6 +130,9 @@ func cniConfig(node topology.Node) map[string]any {
 					"routes": []any{map[string]string{"dst": "0.0.0.0/0"}},
 				},
 			},
+			map[string]any{"type": "tuning", "sysctl": map[string]string{
+				"net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.disable_ipv6": "1",
+			}},
 			map[string]any{"type": "portmap", "capabilities": map[string]bool{"portMappings": true}},
 		},
 	}

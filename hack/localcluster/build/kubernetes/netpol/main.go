@@ -1,7 +1,8 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command netpol enforces NetworkPolicy on one node: kube-router's firewall without its routing and service proxy.
+// Command netpol enforces NetworkPolicy on one node: kube-router's firewall without its routing and service proxy, and a
+// gate that stays closed for a Pod until the firewall knows it.
 package main
 
 import (
@@ -30,11 +31,12 @@ const fullSyncPeriod = 5 * time.Minute
 func main() {
 	kubeconfig := flag.String("kubeconfig", "", "how to reach the API server")
 	node := flag.String("node", "", "name of this node")
+	pods := flag.String("pod-cidr", "", "addresses of this node's Pods")
 	services := flag.String("service-cidr", "10.96.0.0/16", "addresses of Services")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *kubeconfig, config(*node, *services)); err != nil {
+	if err := run(ctx, *kubeconfig, *pods, config(*node, *services)); err != nil {
 		klog.Fatal(err)
 	}
 }
@@ -51,7 +53,7 @@ func config(node, services string) *options.KubeRouterConfig {
 }
 
 // run enforces policies until ctx ends.
-func run(ctx context.Context, kubeconfig string, config *options.KubeRouterConfig) error {
+func run(ctx context.Context, kubeconfig, podCIDR string, config *options.KubeRouterConfig) error {
 	client, err := newClient(kubeconfig)
 	if err != nil {
 		return err
@@ -68,19 +70,29 @@ func run(ctx context.Context, kubeconfig string, config *options.KubeRouterConfi
 	if !cache.WaitForCacheSync(ctx.Done(), pods.HasSynced, policies.HasSynced, namespaces.HasSynced) {
 		return errors.New("stopped before the first listing was complete")
 	}
+	gate := newGate(config.HostnameOverride, podCIDR, pods.GetStore())
+	if err := gate.close(); err != nil {
+		return fmt.Errorf("closing the gate: %w", err)
+	}
 	firewall, err := netpol.NewNetworkPolicyController(client, config, pods, policies, namespaces, &sync.Mutex{},
 		iptables, ipsets)
 	if err != nil {
 		return fmt.Errorf("building the firewall: %w", err)
 	}
-	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
-		pods: firewall.PodEventHandler, policies: firewall.NetworkPolicyEventHandler,
-		namespaces: firewall.NamespaceEventHandler,
+	for _, each := range []struct {
+		informer cache.SharedIndexInformer
+		handler  cache.ResourceEventHandler
+	}{
+		{pods, firewall.PodEventHandler},
+		{pods, gate.handler()},
+		{policies, firewall.NetworkPolicyEventHandler},
+		{namespaces, firewall.NamespaceEventHandler},
 	} {
-		if _, err := informer.AddEventHandler(handler); err != nil {
+		if _, err := each.informer.AddEventHandler(each.handler); err != nil {
 			return fmt.Errorf("subscribing to events: %w", err)
 		}
 	}
+	go gate.run(ctx)
 	enforce(ctx, firewall)
 	return nil
 }
