@@ -35,16 +35,21 @@ help: ## Show this help
 
 .PHONY: demo
 demo: ## Bring up a cluster, install ChatTenant and chat through two tenants (quick when repeated)
+	hack/prerequisites.sh demo
 	go run ./hack/demo
 
 .PHONY: test
-test: lint checks unit test-api test-postgres test-web e2e ## Run every check and test there is
+test: test-prerequisites lint checks unit test-api test-postgres test-web e2e ## Run every check and test there is
+
+.PHONY: test-prerequisites
+test-prerequisites:
+	hack/prerequisites.sh test
 
 ##@ Build
 
 .PHONY: build
 build: web ## Build the programs into bin/
-	go build -trimpath -o bin/ ./cmd/...
+	go build -o bin/ ./cmd/...
 
 .PHONY: web
 web: $(WEB)/node_modules/.package-lock.json ## Build the widget and the console
@@ -105,16 +110,20 @@ lint-chart: bin/helm ## Lint the chart
 ##@ Test
 
 .PHONY: unit
-unit: ## Run the unit and golden tests
-	go test ./api/... ./cmd/... ./controllers/... ./chatserver/... ./gateway/... ./hack/chart
+unit: ## Run the unit and golden tests; the data path also under the race detector
+	go test ./api/... ./controllers/... ./hack/... ./cmd/operator ./test/netprobe/...
+	CGO_ENABLED=1 go test -race ./gateway/... ./cmd/gateway
+	go -C hack/localcluster test ./...
+	go -C hack/images test ./...
 
 .PHONY: test-api
 test-api: bin/helm bin/kustomize ## Test CRDs, admission, RBAC and chart against a real API server
-	hack/lint/with-kube-binaries.sh go test ./test/api/...
+	hack/lint/with-kube-binaries.sh go test -tags apiserver ./test/api/... ./controllers/...
 
 .PHONY: test-postgres
-test-postgres: ## Test the chat server against a real PostgreSQL
-	go test -tags postgres ./chatserver/...
+test-postgres: ## Test the chat server and the database's set-up against a real PostgreSQL
+	CGO_ENABLED=1 go test -race ./chatserver/... ./cmd/chatserver
+	go test -tags postgres ./controllers/desired
 
 .PHONY: test-web
 test-web: web ## Test the widget and the console, also in a real browser
@@ -123,7 +132,8 @@ test-web: web ## Test the widget and the console, also in a real browser
 
 .PHONY: e2e
 e2e: ## Test the whole product on the cluster
-	go test -count=1 -timeout=40m ./test/e2e/...
+	go run ./hack/demo install
+	KUBECONFIG="$$(hack/localcluster/cluster.sh kubeconfig)" go test -tags e2e -count=1 -timeout=40m ./test/e2e/...
 
 .PHONY: footprint
 footprint: ## Print the memory of operator, gateway and one tenant's pods
@@ -133,15 +143,15 @@ footprint: ## Print the memory of operator, gateway and one tenant's pods
 
 .PHONY: cluster-up
 cluster-up: ## Bring up a cluster with two regions (idempotent)
-	hack/cluster.sh up
+	hack/localcluster/cluster.sh up
 
 .PHONY: cluster-down
 cluster-down: ## Remove that cluster and everything it left
-	hack/cluster.sh down
+	hack/localcluster/cluster.sh down
 
 .PHONY: kubeconfig
 kubeconfig: ## Print the path of that cluster's kubeconfig
-	@hack/cluster.sh kubeconfig
+	@hack/localcluster/cluster.sh kubeconfig
 
 ##@ Tools
 
