@@ -94,6 +94,18 @@ func TestNothingIsLeftToGuessing(t *testing.T) {
 
 func schemas(t *testing.T) map[string][]node {
 	t.Helper()
+	found := map[string][]node{}
+	for _, d := range definitions(t) {
+		for _, version := range d.Spec.Versions {
+			found[d.Spec.Names.Kind] = append(found[d.Spec.Names.Kind], walk("", *version.Schema.OpenAPIV3Schema)...)
+		}
+	}
+	return found
+}
+
+// definitions are the resource definitions as they are generated.
+func definitions(t *testing.T) []apiextensionsv1.CustomResourceDefinition {
+	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, "config", "crd", "bases", "*.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -101,18 +113,14 @@ func schemas(t *testing.T) map[string][]node {
 	if len(files) != len(tested) {
 		t.Fatalf("%d kinds are defined, %d tested", len(files), len(tested))
 	}
-	found := map[string][]node{}
-	for _, file := range files {
+	found := make([]apiextensionsv1.CustomResourceDefinition, len(files))
+	for i, file := range files {
 		content, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var d apiextensionsv1.CustomResourceDefinition
-		if err := yaml.UnmarshalStrict(content, &d); err != nil {
+		if err := yaml.UnmarshalStrict(content, &found[i]); err != nil {
 			t.Fatal(err)
-		}
-		for _, version := range d.Spec.Versions {
-			found[d.Spec.Names.Kind] = append(found[d.Spec.Names.Kind], walk("", *version.Schema.OpenAPIV3Schema)...)
 		}
 	}
 	return found
