@@ -27,7 +27,7 @@ export class CustomerSite {
 export function sitePage(tenant) {
   return `<!doctype html>
 <html lang="en">
-  <head><meta charset="utf-8"><title>Shop</title>
+  <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Shop</title>
     <script src="${tenant}/widget.js" async></script></head>
   <body><main><h1>Shop</h1><p><a href="#before">A link</a></p></main></body>
 </html>`;

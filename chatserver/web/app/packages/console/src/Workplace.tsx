@@ -76,7 +76,7 @@ export function Workplace({ desk, state, view: { agent, client, snapshot } }: Wo
 
 function SignOut({ desk, state: { busy, problem } }: Pick<WorkplaceProps, 'desk' | 'state'>) {
   return (
-    <>
+    <div>
       <button
         type="button"
         class="button quiet"
@@ -87,8 +87,8 @@ function SignOut({ desk, state: { busy, problem } }: Pick<WorkplaceProps, 'desk'
       >
         {text.signOut}
       </button>
-      <div role="alert">{problem && <p class="alert">{text.signOutProblem}</p>}</div>
-    </>
+      <div role="alert">{problem && text.signOutProblem}</div>
+    </div>
   );
 }
 

@@ -38,7 +38,7 @@ export function Field({ label, hint, type = 'text', problem, onValue, ...rest }:
           onValue(currentTarget.value);
         }}
       />
-      <p id={`${id}-problem`} class="alert">
+      <p id={`${id}-problem`} class="problem">
         {problem}
       </p>
     </div>

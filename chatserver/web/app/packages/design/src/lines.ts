@@ -38,6 +38,8 @@ export interface Naming {
   readonly self: Participant | undefined;
   /** The name to show for an author. */
   readonly nameOf: (author: Participant) => string;
+  /** Nothing more can be sent: what waits will never go. */
+  readonly over?: boolean;
 }
 
 /** The lines of a conversation: what happened, then what is on its way. */
@@ -57,8 +59,9 @@ function lineOf({ author, clientId, body, at }: EventFrame, { self, nameOf }: Na
   return { key, own, author: nameOf(author), body, at: Date.parse(at), mark: 'sent' };
 }
 
-function pendingLine(message: PendingMessage, { self, nameOf }: Naming): Bare {
-  const { clientId, body, writtenAt, state } = message;
+function pendingLine(message: PendingMessage, { self, nameOf, over = false }: Naming): Bare {
+  const { clientId, body, writtenAt } = message;
+  const state = over && message.state !== 'acknowledged' ? 'failed' : message.state;
   return {
     key: `${self?.id ?? ''} ${clientId}`,
     own: true,
@@ -66,6 +69,6 @@ function pendingLine(message: PendingMessage, { self, nameOf }: Naming): Bare {
     body,
     at: writtenAt,
     mark: marks[state],
-    ...(state === 'failed' && { failedClientId: clientId }),
+    ...(state === 'failed' && !over && { failedClientId: clientId }),
   };
 }

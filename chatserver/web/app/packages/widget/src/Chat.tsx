@@ -18,11 +18,12 @@ export interface ChatProps {
 /** The conversation, and where it goes on. */
 export function Chat({ info, panel, view: { snapshot, thread }, inputRef }: ChatProps) {
   const nameOf = ({ displayName }: Participant) => displayName || info.displayName;
+  const over = snapshot.link.kind === 'refused';
   return (
     <>
       <Transcript
         label={text.log}
-        lines={linesOf({ events: eventsOf(thread), pending: thread?.pending ?? [] }, { self: snapshot.self, nameOf })}
+        lines={linesOf({ events: eventsOf(thread), pending: thread?.pending ?? [] }, { self: snapshot.self, nameOf, over })}
         complete={thread !== undefined && (!('complete' in thread) || thread.complete)}
         onRetry={(clientId) => {
           panel.retry(clientId);
@@ -34,7 +35,7 @@ export function Chat({ info, panel, view: { snapshot, thread }, inputRef }: Chat
       <p class="hint" role="status">
         {hintFor(thread)}
       </p>
-      <Next thread={thread} refused={snapshot.link.kind === 'refused'} panel={panel} inputRef={inputRef} />
+      <Next thread={thread} refused={over} panel={panel} inputRef={inputRef} />
       <Notice info={info} brief />
     </>
   );

@@ -86,7 +86,7 @@ export function StartForm({ info, busy, ended, problem, onBegin }: StartFormProp
             setBody(currentTarget.value);
           }}
         />
-        <p id={`${id}-problem`} class="alert">
+        <p id={`${id}-problem`} class="problem">
           {wrong.body}
         </p>
       </div>
