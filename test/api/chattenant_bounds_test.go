@@ -1,6 +1,8 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build apiserver
+
 package api
 
 import (

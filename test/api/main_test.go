@@ -1,6 +1,8 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build apiserver
+
 // Package api tests what the API server itself enforces: schemas, CEL rules, admission policies and roles. Everything
 // runs against a real kube-apiserver and etcd, started for these tests alone.
 package api
