@@ -132,8 +132,8 @@ func TestTheOperatorsIdentityReachesNoFurtherThanItsTenants(t *testing.T) {
 		namespace := &corev1.Namespace{ObjectMeta: object("", "grab")}
 		refusedBy(t, policyReach, operator.Create(t.Context(), namespace, client.DryRunAll))
 	})
-	t.Run("deletion of the system's namespace", func(t *testing.T) {
-		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system"}}
+	t.Run("deletion of a namespace that is no tenant's", func(t *testing.T) {
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "cert-manager"}}
 		refusedBy(t, policyReach, operator.Delete(t.Context(), namespace, client.DryRunAll))
 	})
 	t.Run("its own role in a namespace that is no tenant's", func(t *testing.T) {

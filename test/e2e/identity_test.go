@@ -61,7 +61,8 @@ func refusedBy(t *testing.T, policy string, err error) {
 		t.Errorf("want a refusal by policy %s, got: %v", policy, err)
 		return
 	}
-	t.Logf("refused: %v", err)
+	_, message, _ := strings.Cut(err.Error(), "denied request: ")
+	t.Logf("refused: %s", message)
 }
 
 // refusedByRBAC fails the test unless a request was refused for want of rights.
