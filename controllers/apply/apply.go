@@ -1,13 +1,13 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package apply is the only writer of the objects inside tenant namespaces. It applies intents server-side, skips those
-// that the cluster already carries, takes back what someone else changed, and prunes what is no longer wanted.
+// Package apply is the only writer of the objects inside tenant namespaces. It applies intents server-side, skips
+// those that the cluster already carries, takes back what someone else changed, and prunes what is no longer wanted.
 //
 // The operator's cache does not hold the bodies of these objects. On the way into the cache, Strip replaces a body by
 // the digest of the part that the operator owns: the values of exactly the fields that the API server's own record
-// (managedFields) attributes to this field manager. An object carries an intent when the two digests agree, so a second
-// pass over a tenant costs no request, whether or not the operator was restarted in between.
+// (managedFields) attributes to this field manager. An object carries an intent when the two digests agree, so a
+// second pass over a tenant costs no request, whether or not the operator was restarted in between.
 package apply
 
 import (
@@ -45,8 +45,8 @@ type Applier struct {
 	Writer client.Writer
 }
 
-// Apply makes the cluster carry the intent. It answers whether the object changed. Nothing is sent where the cached object
-// already carries the intent.
+// Apply makes the cluster carry the intent. It answers whether the object changed. Nothing is sent where the cached
+// object already carries the intent.
 func (a *Applier) Apply(ctx context.Context, intent Object) (bool, error) {
 	id := identify(intent)
 	kind, ok := kinds[id.gvk]
@@ -74,8 +74,8 @@ func (a *Applier) Apply(ctx context.Context, intent Object) (bool, error) {
 }
 
 // send answers the object's new resource version. It is the old one where something between here and storage rewrites
-// what is sent, say a webhook, so that the cached object never equals the intent: that costs requests, but it must not
-// look like a change that never ends. What is sent is a copy, because the client decodes the answer into it.
+// what is sent, say a webhook, so that the cached object never equals the intent: that costs requests, but it must
+// not look like a change that never ends. What is sent is a copy, because the client decodes the answer into it.
 func (a *Applier) send(ctx context.Context, data []byte, id identity) (string, error) {
 	body := &unstructured.Unstructured{}
 	if err := body.UnmarshalJSON(data); err != nil {
@@ -89,8 +89,8 @@ func (a *Applier) send(ctx context.Context, data []byte, id identity) (string, e
 	return body.GetResourceVersion(), nil
 }
 
-// Delete removes exactly the object that was seen: one that was replaced in the meantime is left alone. An object that
-// is gone is no error.
+// Delete removes exactly the object that was seen: one that was replaced in the meantime is left alone. An object
+// that is gone is no error.
 func (a *Applier) Delete(ctx context.Context, seen client.Object) error {
 	if !seen.GetDeletionTimestamp().IsZero() {
 		return nil

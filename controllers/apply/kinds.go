@@ -24,8 +24,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// managedKind is what the package must know of a kind: how to read back what the operator owns, and what of the body the
-// cache can do without.
+// managedKind is what the package must know of a kind: how to read back what the operator owns, and what of the body
+// the cache can do without.
 type managedKind struct {
 	gvk     schema.GroupVersionKind
 	empty   func() client.Object
@@ -45,9 +45,11 @@ var kinds = index(
 		}),
 	kind(corev1.SchemeGroupVersion.WithKind("LimitRange"), &corev1.LimitRangeList{}, corev1ac.ExtractLimitRange,
 		func(o *corev1.LimitRange) { o.Spec = corev1.LimitRangeSpec{} }),
-	kind(corev1.SchemeGroupVersion.WithKind("ServiceAccount"), &corev1.ServiceAccountList{}, corev1ac.ExtractServiceAccount,
+	kind(corev1.SchemeGroupVersion.WithKind("ServiceAccount"), &corev1.ServiceAccountList{},
+		corev1ac.ExtractServiceAccount,
 		func(*corev1.ServiceAccount) {}),
-	kind(networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), &networkingv1.NetworkPolicyList{}, networkingv1ac.ExtractNetworkPolicy,
+	kind(networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"), &networkingv1.NetworkPolicyList{},
+		networkingv1ac.ExtractNetworkPolicy,
 		func(o *networkingv1.NetworkPolicy) { o.Spec = networkingv1.NetworkPolicySpec{} }),
 	kind(corev1.SchemeGroupVersion.WithKind("ConfigMap"), &corev1.ConfigMapList{}, corev1ac.ExtractConfigMap,
 		func(o *corev1.ConfigMap) { o.Data, o.BinaryData = nil, nil }),
@@ -57,7 +59,8 @@ var kinds = index(
 		func(o *appsv1.StatefulSet) { o.Spec = appsv1.StatefulSetSpec{Replicas: o.Spec.Replicas} }),
 	kind(appsv1.SchemeGroupVersion.WithKind("Deployment"), &appsv1.DeploymentList{}, appsv1ac.ExtractDeployment,
 		func(o *appsv1.Deployment) { o.Spec = appsv1.DeploymentSpec{Replicas: o.Spec.Replicas} }),
-	kind(policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), &policyv1.PodDisruptionBudgetList{}, policyv1ac.ExtractPodDisruptionBudget,
+	kind(policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), &policyv1.PodDisruptionBudgetList{},
+		policyv1ac.ExtractPodDisruptionBudget,
 		func(o *policyv1.PodDisruptionBudget) { o.Spec = policyv1.PodDisruptionBudgetSpec{} }),
 	kind(cmv1.SchemeGroupVersion.WithKind("Issuer"), &cmv1.IssuerList{}, cmv1ac.ExtractIssuer,
 		func(o *cmv1.Issuer) { o.Spec = cmv1.IssuerSpec{} }),

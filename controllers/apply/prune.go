@@ -30,9 +30,9 @@ func KeepIntents[O Object](intents []O) Keep {
 	return keep
 }
 
-// Prune deletes the objects in a tenant's namespace that the operator made for exactly this tenant and no longer wants.
-// What another owner made, or the same tenant's predecessor left behind, is not in its inventory. It answers how many
-// it deleted.
+// Prune deletes the objects in a tenant's namespace that the operator made for exactly this tenant and no longer
+// wants. What another owner made, or the same tenant's predecessor left behind, is not in its inventory. It answers
+// how many it deleted.
 func (a *Applier) Prune(ctx context.Context, namespace string, owner types.UID, keep Keep) (int, error) {
 	pruned := 0
 	for _, gvk := range kindOrder[1:] {
@@ -53,7 +53,9 @@ func (a *Applier) Prune(ctx context.Context, namespace string, owner types.UID, 
 	return pruned, nil
 }
 
-func (a *Applier) inventory(ctx context.Context, gvk schema.GroupVersionKind, namespace string) ([]client.Object, error) {
+func (a *Applier) inventory(
+	ctx context.Context, gvk schema.GroupVersionKind, namespace string,
+) ([]client.Object, error) {
 	list, ok := kinds[gvk].list.DeepCopyObject().(client.ObjectList)
 	if !ok {
 		return nil, fmt.Errorf("list %s: not a list", gvk.Kind)

@@ -19,8 +19,8 @@ const (
 	annotationForeign = "cache.chattenant.io/foreign"
 )
 
-// Strip is the cache's transform for managed kinds. It replaces an object's body by the digest of what the operator owns
-// of it, and keeps metadata, status and the few observed fields that phases read.
+// Strip is the cache's transform for managed kinds. It replaces an object's body by the digest of what the operator
+// owns of it, and keeps metadata, status and the few observed fields that phases read.
 func Strip(in any) (any, error) {
 	o, ok := in.(client.Object)
 	if !ok {
@@ -44,7 +44,8 @@ func Strip(in any) (any, error) {
 	return o, nil
 }
 
-// annotate records the digest. An object of which someone else owns a part never carries an intent: it gets no digest.
+// annotate records the digest. An object of which someone else owns a part never carries an intent: it gets no
+// digest.
 func annotate(o client.Object, sum string, foreign bool) {
 	annotations := o.GetAnnotations()
 	if annotations == nil {

@@ -14,7 +14,9 @@ import (
 )
 
 // owned is a field manager's entry.
-func owned(manager string, operation metav1.ManagedFieldsOperationType, subresource, fields string) metav1.ManagedFieldsEntry {
+func owned(
+	manager string, operation metav1.ManagedFieldsOperationType, subresource, fields string,
+) metav1.ManagedFieldsEntry {
 	return metav1.ManagedFieldsEntry{
 		Manager: manager, Operation: operation, Subresource: subresource, APIVersion: "v1", FieldsType: "FieldsV1",
 		FieldsV1: metav1.NewFieldsV1(fields),
@@ -26,7 +28,8 @@ const ownData = `{"f:metadata":{"f:labels":{"f:app":{}}},"f:data":{"f:colour":{}
 func configMap(data map[string]string, entries ...metav1.ManagedFieldsEntry) *corev1.ConfigMap {
 	return &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: "chat-acme", Name: "settings", Labels: map[string]string{"app": "x", "extra": "y"}, ManagedFields: entries,
+			Namespace: "chat-acme", Name: "settings", ManagedFields: entries,
+			Labels: map[string]string{"app": "x", "extra": "y"},
 		},
 		Data: data,
 	}

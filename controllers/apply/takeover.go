@@ -16,7 +16,8 @@ import (
 )
 
 // takeOver makes the operator the owner of every field of the body that someone else set. The apply that follows then
-// removes what the intent does not hold: server-side apply alone would leave, say, a container that was added by hand.
+// removes what the intent does not hold: server-side apply alone would leave, say, a container that was added by
+// hand.
 func (a *Applier) takeOver(ctx context.Context, id identity) error {
 	live := kinds[id.gvk].empty()
 	if err := a.Live.Get(ctx, id.key(), live); err != nil {
@@ -33,7 +34,8 @@ func (a *Applier) takeOver(ctx context.Context, id identity) error {
 	if err != nil {
 		return fmt.Errorf("serialise patch: %w", err)
 	}
-	if err := a.Writer.Patch(ctx, live, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(FieldManager)); err != nil {
+	raw := client.RawPatch(types.JSONPatchType, patch)
+	if err := a.Writer.Patch(ctx, live, raw, client.FieldOwner(FieldManager)); err != nil {
 		return fmt.Errorf("patch field ownership: %w", err)
 	}
 	writes.WithLabelValues(id.gvk.Kind, "takeover").Inc()

@@ -22,8 +22,9 @@ func NodeInRegion(node *corev1.Node, region *v1alpha1.DataRegion) bool {
 	return true
 }
 
-// VolumeInRegion says whether a volume can be reached from nodes of the region and from no others, judged by the nodes
-// that exist. A volume without node affinity could be anywhere. An error means that the affinity cannot be understood.
+// VolumeInRegion says whether a volume can be reached from nodes of the region and from no others, judged by the
+// nodes that exist. A volume without node affinity could be anywhere. An error means that the affinity cannot be
+// understood.
 func VolumeInRegion(volume *corev1.PersistentVolume, nodes []corev1.Node, region *v1alpha1.DataRegion) (bool, error) {
 	if volume.Spec.NodeAffinity == nil || volume.Spec.NodeAffinity.Required == nil {
 		return false, nil

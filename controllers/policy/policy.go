@@ -1,8 +1,8 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package policy holds the rules that decide, as data: each is a function of facts that were gathered beforehand, and a
-// chain is a commented list of rules. Rules read nothing and write nothing.
+// Package policy holds the rules that decide, as data: each is a function of facts that were gathered beforehand, and
+// a chain is a commented list of rules. Rules read nothing and write nothing.
 package policy
 
 import (
@@ -41,8 +41,8 @@ func FirstViolation(rules []Rule, in Input) *Violation {
 	return nil
 }
 
-// Prerequisites must hold before anything is created for a tenant, and while it is changed. A tenant that already runs
-// keeps running when one ceases to hold: nothing is torn down by a rule.
+// Prerequisites must hold before anything is created for a tenant, and while it is changed. A tenant that already
+// runs keeps running when one ceases to hold: nothing is torn down by a rule.
 var Prerequisites = []Rule{
 	// Without its class or region nothing about the tenant is known.
 	classExists,

@@ -50,7 +50,8 @@ func hostIsFree(in Input) (string, string, bool) {
 func namespaceIsOurs(in Input) (string, string, bool) {
 	ns := in.Namespace
 	return v1alpha1.ReasonNamespaceNotOurs, fmt.Sprintf(
-		"Namespace %q exists and was not made for this ChatTenant; it is left untouched. Remove it, or name the tenant differently",
+		"Namespace %q exists and was not made for this ChatTenant; it is left untouched. Remove it, or name the tenant "+
+			"differently",
 		naming.Namespace(in.Tenant.Name)), ns != nil && !madeFor(ns, in.Tenant.Name) && !Owns(in.Tenant, ns)
 }
 
@@ -61,8 +62,8 @@ func namespaceIsAdopted(in Input) (string, string, bool) {
 	}
 	record := ns.Annotations[v1alpha1.AnnotationTenantUID]
 	return v1alpha1.ReasonNamespaceRetained, fmt.Sprintf(
-		"Namespace %q holds the data of an earlier ChatTenant with UID %s. To take that data up, create this tenant anew with "+
-			"spec.adoptUID: %s; to be rid of it, delete the namespace", ns.Name, record, record), true
+		"Namespace %q holds the data of an earlier ChatTenant with UID %s. To take that data up, create this tenant anew "+
+			"with spec.adoptUID: %s; to be rid of it, delete the namespace", ns.Name, record, record), true
 }
 
 func adoptionStaysInRegion(in Input) (string, string, bool) {
@@ -77,7 +78,8 @@ func adoptionStaysInRegion(in Input) (string, string, bool) {
 
 func adoptionHasTarget(in Input) (string, string, bool) {
 	return v1alpha1.ReasonNothingToAdopt, fmt.Sprintf(
-			"spec.adoptUID is %s, but there is no namespace %q to take up. Restore it, or create the tenant anew without adoptUID",
+			"spec.adoptUID is %s, but there is no namespace %q to take up. Restore it, or create the tenant anew without "+
+				"adoptUID",
 			in.Tenant.Spec.AdoptUID, naming.Namespace(in.Tenant.Name)),
 		in.Tenant.Spec.AdoptUID != "" && in.Namespace == nil && in.Tenant.Status.Namespace == ""
 }
@@ -85,13 +87,14 @@ func adoptionHasTarget(in Input) (string, string, bool) {
 func namespaceIsStable(in Input) (string, string, bool) {
 	ns := in.Namespace
 	return v1alpha1.ReasonNamespaceTerminating, fmt.Sprintf(
-			"Namespace %q is being removed; the tenant continues in a new one when it is gone. If that takes long, see what it waits "+
-				"for: kubectl get namespace %[1]s -o yaml", naming.Namespace(in.Tenant.Name)),
+			"Namespace %q is being removed; the tenant continues in a new one when it is gone. If that takes long, see what it "+
+				"waits for: kubectl get namespace %[1]s -o yaml", naming.Namespace(in.Tenant.Name)),
 		ns != nil && !ns.DeletionTimestamp.IsZero()
 }
 
-// Owns says whether the namespace is this tenant's: its record names the tenant's own UID, which nobody knows before the
-// tenant exists, or it was made for a tenant of this name and its record names the UID that this tenant was told to adopt.
+// Owns says whether the namespace is this tenant's: its record names the tenant's own UID, which nobody knows before
+// the tenant exists, or it was made for a tenant of this name and its record names the UID that this tenant was told
+// to adopt.
 func Owns(tenant *v1alpha1.ChatTenant, ns *corev1.Namespace) bool {
 	return ns.Annotations[v1alpha1.AnnotationTenantUID] == string(tenant.UID) || adopts(tenant, ns)
 }

@@ -27,7 +27,7 @@ func sound() Input {
 		Class:     &v1alpha1.ChatTenantClass{},
 		Region:    region("DE"),
 		Claimants: []v1alpha1.ChatTenant{tenant},
-		Namespace: namespaceOf("acme", "uid-acme", "eu-central"),
+		Namespace: namespaceOf("uid-acme", "eu-central"),
 	}
 }
 
@@ -47,7 +47,8 @@ func region(country v1alpha1.Jurisdiction) *v1alpha1.DataRegion {
 	}
 }
 
-func namespaceOf(tenant, uid, region string) *corev1.Namespace {
+func namespaceOf(uid, region string) *corev1.Namespace {
+	const tenant = "acme"
 	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name: "chat-" + tenant,
 		Labels: map[string]string{
@@ -93,16 +94,16 @@ func TestPrerequisites(t *testing.T) {
 			in.Namespace.Labels = nil
 		}, "", ""},
 		{"data of an earlier tenant that nobody named", func(in *Input) {
-			in.Namespace = namespaceOf("acme", "uid-before", "eu-central")
+			in.Namespace = namespaceOf("uid-before", "eu-central")
 		}, v1alpha1.ReasonNamespaceRetained, "spec.adoptUID: uid-before"},
 		{"data of an earlier tenant under another's UID", func(in *Input) {
-			in.Namespace, in.Tenant.Spec.AdoptUID = namespaceOf("acme", "uid-before", "eu-central"), "uid-other"
+			in.Namespace, in.Tenant.Spec.AdoptUID = namespaceOf("uid-before", "eu-central"), "uid-other"
 		}, v1alpha1.ReasonNamespaceRetained, "spec.adoptUID: uid-before"},
 		{"data of an earlier tenant, adopted", func(in *Input) {
-			in.Namespace, in.Tenant.Spec.AdoptUID = namespaceOf("acme", "uid-before", "eu-central"), "uid-before"
+			in.Namespace, in.Tenant.Spec.AdoptUID = namespaceOf("uid-before", "eu-central"), "uid-before"
 		}, "", ""},
 		{"adopting data that lies elsewhere", func(in *Input) {
-			in.Namespace, in.Tenant.Spec.AdoptUID = namespaceOf("acme", "uid-before", "us-east"), "uid-before"
+			in.Namespace, in.Tenant.Spec.AdoptUID = namespaceOf("uid-before", "us-east"), "uid-before"
 		}, v1alpha1.ReasonDataElsewhere, "spec.region: us-east"},
 		{"adopting nothing", func(in *Input) { in.Namespace, in.Tenant.Spec.AdoptUID = nil, "uid-before" },
 			v1alpha1.ReasonNothingToAdopt, "uid-before"},

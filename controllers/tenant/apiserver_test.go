@@ -36,8 +36,8 @@ import (
 	"github.com/chattenant/chattenant/controllers/desired"
 )
 
-// cluster is a real API server with nothing behind it: no scheduler, no kubelet, no other controller. What those would
-// report, the tests report.
+// cluster is a real API server with nothing behind it: no scheduler, no kubelet, no other controller. What those
+// would report, the tests report.
 var (
 	config *rest.Config
 	scheme = newTestScheme()
@@ -80,7 +80,8 @@ func runWithAPIServer(m *testing.M) int {
 }
 
 func certManagerModule() string {
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/cert-manager/cert-manager").Output()
+	const module = "github.com/cert-manager/cert-manager"
+	out, err := exec.CommandContext(context.Background(), "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
 	if err != nil {
 		panic(err)
 	}

@@ -20,6 +20,16 @@ import (
 	"github.com/chattenant/chattenant/api/v1alpha1"
 )
 
+func wantGuardrails(t *testing.T, tenant string) {
+	t.Helper()
+	wantCondition(t, tenant, v1alpha1.ConditionGuardrailsInPlace, metav1.ConditionTrue, v1alpha1.ReasonGuardrailsApplied)
+}
+
+func wantStalled(t *testing.T, tenant, reason string) *metav1.Condition {
+	t.Helper()
+	return wantCondition(t, tenant, v1alpha1.ConditionStalled, metav1.ConditionTrue, reason)
+}
+
 func TestWhatIsMissingStallsUntilItExists(t *testing.T) {
 	platform(t)
 	startOperator(t)
@@ -28,25 +38,25 @@ func TestWhatIsMissingStallsUntilItExists(t *testing.T) {
 		tenant := newTenant("classless")
 		tenant.Spec.ClassName = "later"
 		create(t, tenant)
-		wantCondition(t, "classless", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonClassNotFound)
+		wantStalled(t, "classless", v1alpha1.ReasonClassNotFound)
 		mustNotExist(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: naming.Namespace("classless")}})
 		create(t, class("later", "public"))
-		wantCondition(t, "classless", v1alpha1.ConditionGuardrailsInPlace, metav1.ConditionTrue, v1alpha1.ReasonGuardrailsApplied)
+		wantGuardrails(t, "classless")
 	})
 	t.Run("a region", func(t *testing.T) {
 		tenant := newTenant("placeless")
 		tenant.Spec.Region = "moon"
 		create(t, tenant)
-		wantCondition(t, "placeless", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonRegionNotFound)
+		wantStalled(t, "placeless", v1alpha1.ReasonRegionNotFound)
 		create(t, dataRegion("moon", "DE"))
-		wantCondition(t, "placeless", v1alpha1.ConditionGuardrailsInPlace, metav1.ConditionTrue, v1alpha1.ReasonGuardrailsApplied)
+		wantGuardrails(t, "placeless")
 	})
 	t.Run("an issuer", func(t *testing.T) {
 		create(t, class("unsigned", "nobody"))
 		tenant := newTenant("uncertified")
 		tenant.Spec.ClassName = "unsigned"
 		create(t, tenant)
-		c := wantCondition(t, "uncertified", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonCertificatesFailed)
+		c := wantStalled(t, "uncertified", v1alpha1.ReasonCertificatesFailed)
 		if !strings.Contains(c.Message, `no ClusterIssuer "nobody"`) {
 			t.Errorf("the message is %q", c.Message)
 		}
@@ -59,7 +69,7 @@ func TestTheOlderTenantKeepsAHostUntilItLetsGo(t *testing.T) {
 	older, younger := newTenant("older"), newTenant("younger")
 	younger.Spec.Endpoint.Host = older.Spec.Endpoint.Host
 	create(t, older)
-	wantCondition(t, "older", v1alpha1.ConditionGuardrailsInPlace, metav1.ConditionTrue, v1alpha1.ReasonGuardrailsApplied)
+	wantGuardrails(t, "older")
 	// Creation times have whole seconds; of two tenants of one second the smaller UID would win.
 	eventually(t, "a later second", func() string {
 		if !metav1.Now().After(older.CreationTimestamp.Add(1e9)) {
@@ -68,7 +78,7 @@ func TestTheOlderTenantKeepsAHostUntilItLetsGo(t *testing.T) {
 		return ""
 	})
 	create(t, younger)
-	wantCondition(t, "younger", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonHostTaken)
+	wantStalled(t, "younger", v1alpha1.ReasonHostTaken)
 
 	eventually(t, "the older tenant to change its host", func() string {
 		if err := admin.Get(t.Context(), client.ObjectKeyFromObject(older), older); err != nil {
@@ -80,7 +90,7 @@ func TestTheOlderTenantKeepsAHostUntilItLetsGo(t *testing.T) {
 		}
 		return ""
 	})
-	wantCondition(t, "younger", v1alpha1.ConditionGuardrailsInPlace, metav1.ConditionTrue, v1alpha1.ReasonGuardrailsApplied)
+	wantGuardrails(t, "younger")
 }
 
 func TestAForeignNamespaceIsLeftUntouched(t *testing.T) {
@@ -91,7 +101,7 @@ func TestAForeignNamespaceIsLeftUntouched(t *testing.T) {
 	}}
 	create(t, foreign)
 	create(t, newTenant("squatted"))
-	wantCondition(t, "squatted", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonNamespaceNotOurs)
+	wantStalled(t, "squatted", v1alpha1.ReasonNamespaceNotOurs)
 	live := &corev1.Namespace{}
 	if err := admin.Get(t.Context(), client.ObjectKeyFromObject(foreign), live); err != nil {
 		t.Fatal(err)
@@ -137,7 +147,7 @@ func TestRetainedDataIsTakenUpOnlyByItsUID(t *testing.T) {
 	}
 
 	create(t, newTenant("kept"))
-	c := wantCondition(t, "kept", v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonNamespaceRetained)
+	c := wantStalled(t, "kept", v1alpha1.ReasonNamespaceRetained)
 	if !strings.Contains(c.Message, "spec.adoptUID: "+string(first.UID)) {
 		t.Errorf("the message is %q", c.Message)
 	}
@@ -168,7 +178,8 @@ func remove(t *testing.T, tenant *v1alpha1.ChatTenant) {
 		t.Fatal(err)
 	}
 	eventually(t, tenant.Name+" to go", func() string {
-		if err := admin.Get(t.Context(), client.ObjectKeyFromObject(tenant), &v1alpha1.ChatTenant{}); !apierrors.IsNotFound(err) {
+		err := admin.Get(t.Context(), client.ObjectKeyFromObject(tenant), &v1alpha1.ChatTenant{})
+		if !apierrors.IsNotFound(err) {
 			return fmt.Sprintf("error %v; %s", err, story(t, tenant.Name))
 		}
 		return ""
@@ -180,7 +191,8 @@ func leftovers(t *testing.T, namespace string) []string {
 	t.Helper()
 	var found []string
 	for _, kind := range []string{
-		"ConfigMap", "Service", "ServiceAccount", "Secret", "ResourceQuota", "LimitRange", "apps/Deployment", "apps/StatefulSet",
+		"ConfigMap", "Service", "ServiceAccount", "Secret", "ResourceQuota", "LimitRange", "apps/Deployment",
+		"apps/StatefulSet",
 		"networking.k8s.io/NetworkPolicy", "policy/PodDisruptionBudget", "rbac.authorization.k8s.io/RoleBinding",
 		"cert-manager.io/Certificate", "cert-manager.io/Issuer",
 	} {

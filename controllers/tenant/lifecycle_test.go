@@ -7,15 +7,12 @@ package tenant
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -104,6 +101,7 @@ func report(t *testing.T, tenant string) {
 }
 
 func reportDatabase(t *testing.T, tenant string) string {
+	t.Helper()
 	set := &appsv1.StatefulSet{}
 	key := client.ObjectKey{Namespace: naming.Namespace(tenant), Name: naming.Postgres}
 	if err := admin.Get(t.Context(), key, set); err != nil {
@@ -119,6 +117,7 @@ func reportDatabase(t *testing.T, tenant string) string {
 }
 
 func reportChatServer(t *testing.T, tenant string) string {
+	t.Helper()
 	deployment := &appsv1.Deployment{}
 	key := client.ObjectKey{Namespace: naming.Namespace(tenant), Name: naming.ChatServer}
 	if err := admin.Get(t.Context(), key, deployment); err != nil {
@@ -149,7 +148,9 @@ func story(t *testing.T, tenant string) string {
 }
 
 // wantCondition waits until a condition of a tenant has a status and a reason.
-func wantCondition(t *testing.T, tenant, condition string, status metav1.ConditionStatus, reason string) *metav1.Condition {
+func wantCondition(
+	t *testing.T, tenant, condition string, status metav1.ConditionStatus, reason string,
+) *metav1.Condition {
 	t.Helper()
 	var found *metav1.Condition
 	eventually(t, tenant+" "+condition, func() string {
@@ -201,70 +202,4 @@ func TestTenantBecomesReadyAndThenNothingIsWritten(t *testing.T) {
 	if got := settled(writes); got != 0 {
 		t.Errorf("a restarted operator wrote %d times", got)
 	}
-}
-
-func TestHandEditsAreRepaired(t *testing.T) {
-	platform(t)
-	startOperator(t)
-	create(t, newTenant("edited"))
-	report(t, "edited")
-	wantCondition(t, "edited", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
-	namespace := naming.Namespace("edited")
-	key := client.ObjectKey{Namespace: namespace, Name: naming.ChatServer}
-
-	t.Run("a container that was added is removed", func(t *testing.T) {
-		deployment := &appsv1.Deployment{}
-		if err := admin.Get(t.Context(), key, deployment); err != nil {
-			t.Fatal(err)
-		}
-		pod := &deployment.Spec.Template.Spec
-		pod.Containers = append(pod.Containers, corev1.Container{Name: "spy", Image: "spy:1"})
-		if err := admin.Update(t.Context(), deployment); err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, "the spy to go", func() string {
-			if err := admin.Get(t.Context(), key, deployment); err != nil {
-				return err.Error()
-			}
-			if slices.ContainsFunc(deployment.Spec.Template.Spec.Containers, func(c corev1.Container) bool { return c.Name == "spy" }) {
-				return "still there"
-			}
-			return ""
-		})
-	})
-	t.Run("a policy that was opened is closed", func(t *testing.T) {
-		policies := &networkingv1.NetworkPolicyList{}
-		if err := admin.List(t.Context(), policies, client.InNamespace(namespace)); err != nil || len(policies.Items) < 3 {
-			t.Fatalf("%d policies, error %v", len(policies.Items), err)
-		}
-		for i := range policies.Items {
-			original := policies.Items[i].DeepCopy()
-			policies.Items[i].Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{}}
-			if err := admin.Update(t.Context(), &policies.Items[i]); err != nil {
-				t.Fatal(err)
-			}
-			eventually(t, "policy "+original.Name+" to close", func() string {
-				live := &networkingv1.NetworkPolicy{}
-				if err := admin.Get(t.Context(), client.ObjectKeyFromObject(original), live); err != nil {
-					return err.Error()
-				}
-				if len(live.Spec.Egress) != len(original.Spec.Egress) {
-					return fmt.Sprintf("egress is %v", live.Spec.Egress)
-				}
-				return ""
-			})
-		}
-	})
-	t.Run("what was deleted is made again", func(t *testing.T) {
-		service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: naming.ChatServer}}
-		if err := admin.Delete(t.Context(), service); err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, "the Service to come back", func() string {
-			if err := admin.Get(t.Context(), key, &corev1.Service{}); err != nil {
-				return err.Error()
-			}
-			return ""
-		})
-	})
 }

@@ -53,9 +53,9 @@ func (r *Reconciler) guardrails(ctx context.Context, s *scope) (outcome, error) 
 		fmt.Sprintf("Namespace %s has its quota, accounts and network policies", s.namespace())}, nil
 }
 
-// encryption creates the key-encryption key, once. The status remembers that it was created, because the operator cannot
-// see Secrets: one that exists already is the tenant's own, nobody else can create Secrets of that name here. A key that
-// is lost is never replaced: a new one would only hide that the data can no longer be read.
+// encryption creates the key-encryption key, once. The status remembers that it was created, because the operator
+// cannot see Secrets: one that exists already is the tenant's own, nobody else can create Secrets of that name here.
+// A key that is lost is never replaced: a new one would only hide that the data can no longer be read.
 func (r *Reconciler) encryption(ctx context.Context, s *scope) (outcome, error) {
 	if s.status.Encryption == nil {
 		key := make([]byte, keySize)

@@ -48,8 +48,8 @@ type Reconciler struct {
 // +kubebuilder:rbac:groups=chattenant.io,resources=chattenants/status,verbs=patch
 // +kubebuilder:rbac:groups=chattenant.io,resources=chattenants/finalizers,verbs=update
 
-// Reconcile brings one tenant closer to its spec. Errors are retried with back-off; everything a user has to know is in
-// the tenant's conditions.
+// Reconcile brings one tenant closer to its spec. Errors are retried with back-off; everything a user has to know is
+// in the tenant's conditions.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	tenant := &v1alpha1.ChatTenant{}
 	if err := r.Client.Get(ctx, req.NamespacedName, tenant); err != nil {
@@ -82,21 +82,21 @@ func (r *Reconciler) pass(ctx context.Context, s *scope) (ctrl.Result, error) {
 	return settle(s, errors.Join(runErr, r.writeStatus(ctx, s)))
 }
 
-// settle decides when the next pass is. A conflict means that the cache was behind: that is no error, and its own watch
-// event may be past already.
+// settle decides when the next pass is. A conflict means that the cache was behind: that is no error, and its own
+// watch event may be past already.
 func settle(s *scope, err error) (ctrl.Result, error) {
-	if err != nil && !onlyConflicts(err) {
-		return ctrl.Result{}, fmt.Errorf("reconcile %s: %w", s.tenant.Name, err)
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+		return ctrl.Result{RequeueAfter: s.requeueAfter}, nil
+	case onlyConflicts(err):
 		return ctrl.Result{RequeueAfter: soon}, nil
 	}
-	return ctrl.Result{RequeueAfter: s.requeueAfter}, nil
+	return ctrl.Result{}, fmt.Errorf("reconcile %s: %w", s.tenant.Name, err)
 }
 
 func onlyConflicts(err error) bool {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // What errors.Join made is looked into, not matched.
-	if !ok {
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
 		return apierrors.IsConflict(err)
 	}
 	return !slices.ContainsFunc(joined.Unwrap(), func(e error) bool { return !onlyConflicts(e) })

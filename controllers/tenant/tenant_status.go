@@ -84,8 +84,8 @@ func (r *Reconciler) setPhase(s *scope, condition string) {
 	}
 }
 
-// setWhileNotRunning reports a tenant that is paused or on its way out: nothing is known to be ready any more once it is
-// being taken down.
+// setWhileNotRunning reports a tenant that is paused or on its way out: nothing is known to be ready any more once it
+// is being taken down.
 func (r *Reconciler) setWhileNotRunning(s *scope) {
 	idle := outcome{reason: v1alpha1.ReasonIdle, message: "The operator is not acting on the spec"}
 	r.set(s, v1alpha1.ConditionReconciling, metav1.ConditionFalse, idle)
@@ -115,8 +115,8 @@ func (r *Reconciler) setProgress(s *scope, verdict outcome) {
 	r.set(s, v1alpha1.ConditionStalled, status(verdict.progress == stalled), stall)
 }
 
-// verdict sums the pass up: the first thing in the order of phases that is not done. What waits for a human goes before
-// what waits by itself.
+// verdict sums the pass up: the first thing in the order of phases that is not done. What waits for a human goes
+// before what waits by itself.
 func (s *scope) verdict() outcome {
 	if s.violation != nil {
 		progress := stalled

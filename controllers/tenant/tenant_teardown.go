@@ -58,8 +58,8 @@ func (r *Reconciler) deleteNamespace(ctx context.Context, s *scope) error {
 	return r.Applier.Delete(ctx, s.facts.Namespace)
 }
 
-// retainNamespace keeps volumes, key and record, and removes everything else: certificates' keys too, which a tenant that
-// takes the data up gets anew. The operator gives up its own rights in the namespace last.
+// retainNamespace keeps volumes, key and record, and removes everything else: certificates' keys too, which a tenant
+// that takes the data up gets anew. The operator gives up its own rights in the namespace last.
 func (r *Reconciler) retainNamespace(ctx context.Context, s *scope) error {
 	in := r.input(s)
 	binding := desired.OperatorBinding(in)

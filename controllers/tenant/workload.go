@@ -17,8 +17,10 @@ import (
 )
 
 func statefulSetAvailable(o *appsv1.StatefulSet) bool {
-	return o != nil && o.Status.ObservedGeneration == o.Generation && o.Status.UpdateRevision == o.Status.CurrentRevision &&
-		o.Status.ReadyReplicas == ptr.Deref(o.Spec.Replicas, 1)
+	if o == nil || o.Status.ObservedGeneration != o.Generation {
+		return false
+	}
+	return o.Status.UpdateRevision == o.Status.CurrentRevision && o.Status.ReadyReplicas == ptr.Deref(o.Spec.Replicas, 1)
 }
 
 func deploymentAvailable(o *appsv1.Deployment) bool {
@@ -49,7 +51,8 @@ func diagnose(s *scope, component, starting string) outcome {
 		}
 		if container, waitingFor, found := failingContainer(pod); found {
 			return outcome{stalled, v1alpha1.ReasonPodsFailing, fmt.Sprintf(
-				"Container %s of pod %s: %s. See: kubectl -n %s logs %[2]s -c %[1]s", container, pod.Name, waitingFor, s.namespace())}
+				"Container %s of pod %s: %s. See: kubectl -n %s logs %[2]s -c %[1]s",
+				container, pod.Name, waitingFor, s.namespace())}
 		}
 	}
 	return outcome{waiting, v1alpha1.ReasonPodsStarting, starting}
@@ -99,8 +102,8 @@ func versions(s *scope) *v1alpha1.VersionStatus {
 	return found
 }
 
-// runningImage prefers the digest that the runtime reports. Some runtimes report the digest of the image's configuration
-// alone, which names nothing that could be pulled.
+// runningImage prefers the digest that the runtime reports. Some runtimes report the digest of the image's
+// configuration alone, which names nothing that could be pulled.
 func runningImage(c corev1.ContainerStatus) string {
 	if strings.Contains(c.ImageID, "@sha256:") {
 		return c.ImageID

@@ -15,7 +15,8 @@ import (
 	"strings"
 )
 
-// login is a demo agent's. The product keeps a hash only, so the demo keeps the password, readable for its user alone.
+// login is a demo agent's. The product keeps a hash only, so the demo keeps the password, readable for its user
+// alone.
 type login struct {
 	Email    string `json:"email"`
 	Password string `json:"password"`
@@ -35,8 +36,8 @@ func (d *demo) login(tenant string) (login, error) {
 	return l, nil
 }
 
-// makeAgents invites an agent into each tenant, and sets the password at once. Inviting an existing account resets its
-// password, so this works on a tenant of an earlier run as well.
+// makeAgents invites an agent into each tenant, and sets the password at once. Inviting an existing account resets
+// its password, so this works on a tenant of an earlier run as well.
 func (d *demo) makeAgents(ctx context.Context) error {
 	for _, tenant := range tenants {
 		l, err := d.login(tenant)

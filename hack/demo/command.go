@@ -30,7 +30,9 @@ func (d *demo) output(ctx context.Context, stdin io.Reader, program string, args
 	return d.exec(ctx, stdin, io.Discard, program, args...)
 }
 
-func (d *demo) exec(ctx context.Context, stdin io.Reader, also io.Writer, program string, args ...string) (string, error) {
+func (d *demo) exec(
+	ctx context.Context, stdin io.Reader, also io.Writer, program string, args ...string,
+) (string, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	var stdout bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, io.MultiWriter(&stdout, also), d.log

@@ -1,8 +1,9 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command demo brings ChatTenant up as a user would: a cluster, the images, the chart, a class, two regions, two tenants;
-// then a visitor and an agent chat through each. Every step looks first whether it is done, so a second run is quick.
+// Command demo brings ChatTenant up as a user would: a cluster, the images, the chart, a class, two regions, two
+// tenants; then a visitor and an agent chat through each. Every step looks first whether it is done, so a second run
+// is quick.
 //
 //	go run ./hack/demo [install]
 //
@@ -43,8 +44,8 @@ func run(ctx context.Context, args []string) error {
 	if err := d.run(ctx, steps); err != nil {
 		return err
 	}
-	if len(args) == 0 {
-		d.report(os.Stdout)
+	if len(args) > 0 {
+		return nil
 	}
-	return nil
+	return d.report(os.Stdout)
 }

@@ -4,36 +4,38 @@
 package main
 
 import (
+	_ "embed"
 	"fmt"
 	"io"
 	"path/filepath"
+	"text/template"
 )
 
+//go:embed report.tmpl
+var reportText string
+
+var reportTemplate = template.Must(template.New("report").Parse(reportText))
+
+// stand is what the report says of one tenant.
+type stand struct {
+	Tenant, Endpoint string
+	Lines            []string
+	Login            login
+}
+
 // report says what stands now and where to look.
-func (d *demo) report(w io.Writer) {
-	for _, t := range d.talks {
-		login, err := d.login(t.tenant)
-		if err != nil {
-			login.Email, login.Password = "unknown", err.Error()
-		}
-		fmt.Fprintf(w, "\n%s\n", t.tenant)
-		for _, line := range t.lines {
-			fmt.Fprintf(w, "  %s\n", line)
-		}
-		fmt.Fprintf(w, "  console  %s/console/   %s  %s\n", endpoint(t.tenant), login.Email, login.Password)
-		fmt.Fprintf(w, "  widget   %s/widget/    on a site: <script src=\"%[1]s/widget.js\" async></script>\n", endpoint(t.tenant))
-	}
+func (d *demo) report(w io.Writer) error {
 	ca, err := filepath.Abs(d.caFile())
 	if err != nil {
-		ca = d.caFile()
+		return fmt.Errorf("find the authority's certificate: %w", err)
 	}
-	fmt.Fprintf(w, `
-Browsers ask about the certificates until they trust this authority: %s
-Look around:
-  export KUBECONFIG=%s
-  kubectl get chattenants -o wide
-  kubectl describe chattenant acme
-  kubectl -n chat-acme get pods,networkpolicies,certificates -o wide
-Try deleting a policy, and see it come back. Remove everything: make cluster-down
-`, ca, d.kubeconfig)
+	stands := make([]stand, 0, len(d.talks))
+	for _, t := range d.talks {
+		l, err := d.login(t.tenant)
+		if err != nil {
+			return err
+		}
+		stands = append(stands, stand{Tenant: t.tenant, Endpoint: endpoint(t.tenant), Lines: t.lines, Login: l})
+	}
+	return reportTemplate.Execute(w, map[string]any{"Stands": stands, "CA": ca, "Kubeconfig": d.kubeconfig})
 }

@@ -1,0 +1,98 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build apiserver
+
+package tenant
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/chattenant/chattenant/api/naming"
+	"github.com/chattenant/chattenant/api/v1alpha1"
+)
+
+func TestHandEditsAreRepaired(t *testing.T) {
+	platform(t)
+	startOperator(t)
+	create(t, newTenant("edited"))
+	report(t, "edited")
+	wantCondition(t, "edited", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	namespace := naming.Namespace("edited")
+
+	t.Run("a container that was added is removed", func(t *testing.T) { addedContainerGoes(t, namespace) })
+	t.Run("a policy that was opened is closed", func(t *testing.T) { openedPoliciesClose(t, namespace) })
+	t.Run("what was deleted is made again", func(t *testing.T) { deletedServiceComesBack(t, namespace) })
+}
+
+func addedContainerGoes(t *testing.T, namespace string) {
+	t.Helper()
+	key, deployment := client.ObjectKey{Namespace: namespace, Name: naming.ChatServer}, &appsv1.Deployment{}
+	if err := admin.Get(t.Context(), key, deployment); err != nil {
+		t.Fatal(err)
+	}
+	pod := &deployment.Spec.Template.Spec
+	pod.Containers = append(pod.Containers, corev1.Container{Name: "spy", Image: "spy:1"})
+	if err := admin.Update(t.Context(), deployment); err != nil {
+		t.Fatal(err)
+	}
+	isSpy := func(c corev1.Container) bool { return c.Name == "spy" }
+	eventually(t, "the spy to go", func() string {
+		if err := admin.Get(t.Context(), key, deployment); err != nil {
+			return err.Error()
+		}
+		if slices.ContainsFunc(deployment.Spec.Template.Spec.Containers, isSpy) {
+			return "still there"
+		}
+		return ""
+	})
+}
+
+func openedPoliciesClose(t *testing.T, namespace string) {
+	t.Helper()
+	policies := &networkingv1.NetworkPolicyList{}
+	if err := admin.List(t.Context(), policies, client.InNamespace(namespace)); err != nil || len(policies.Items) < 3 {
+		t.Fatalf("%d policies, error %v", len(policies.Items), err)
+	}
+	for i := range policies.Items {
+		original := policies.Items[i].DeepCopy()
+		policies.Items[i].Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{}}
+		if err := admin.Update(t.Context(), &policies.Items[i]); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "policy "+original.Name+" to close", func() string {
+			live := &networkingv1.NetworkPolicy{}
+			if err := admin.Get(t.Context(), client.ObjectKeyFromObject(original), live); err != nil {
+				return err.Error()
+			}
+			if slices.ContainsFunc(live.Spec.Egress, opensEverything) {
+				return fmt.Sprintf("egress is %v", live.Spec.Egress)
+			}
+			return ""
+		})
+	}
+}
+
+func opensEverything(rule networkingv1.NetworkPolicyEgressRule) bool { return len(rule.To) == 0 }
+
+func deletedServiceComesBack(t *testing.T, namespace string) {
+	t.Helper()
+	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: naming.ChatServer}}
+	if err := admin.Delete(t.Context(), service); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the Service to come back", func() string {
+		if err := admin.Get(t.Context(), client.ObjectKeyFromObject(service), &corev1.Service{}); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+}
