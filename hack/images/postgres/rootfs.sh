@@ -8,6 +8,8 @@ set -eu
 
 root=$1 mirror=$2 security=$3
 suite=bookworm
+# The folder is thrown away if anything fails: nothing has to survive a power cut.
+export DPKG_FORCE=unsafe-io
 
 debootstrap --variant=minbase --components=main "$suite" "$root" "$mirror"
 

@@ -150,8 +150,9 @@ func TestPoliciesAreEnforcedInBothDirections(t *testing.T) {
 			return nil
 		}
 	}
-	eventually(t, settle, func() error { return scene.expect(all, true) })
-	eventually(t, settle, inbound(true))
+	// The servers are still starting.
+	eventually(t, patience, func() error { return scene.expect(all, true) })
+	eventually(t, patience, inbound(true))
 
 	apply(t, policy(scene.here, "deny", map[string]any{}))
 	eventually(t, patience, func() error { return scene.expect(none, false) })
@@ -175,13 +176,13 @@ func TestPoliciesAreEnforcedInBothDirections(t *testing.T) {
 func TestAPodIsClosedBeforeItsPoliciesAreInForce(t *testing.T) {
 	ns := namespace(t, "lc-early")
 	apply(t, policy(ns, "deny", map[string]any{}))
-	attempt := fmt.Sprintf("for i in {1..40}; do for to in %s/443 %s/6443 %s/10250 %s/80; do "+
+	attempt := fmt.Sprintf("for i in {1..30}; do for to in %s/443 %s/6443 %s/10250 %s/80 %s/53; do "+
 		"timeout 0.2 bash -c \"</dev/tcp/$to\" 2>/dev/null && echo reached $to; done; done; echo done; sleep infinity",
 		topology.OutsideServers()[0].Address, topology.ControlPlaneAddress, topology.Nodes()[0].Address(),
-		topology.MetadataAddress)
-	for i := range 2 {
-		name := fmt.Sprintf("early-%d", i)
-		apply(t, pod(t, ns, name, topology.Nodes()[0].Region, attempt, nil))
+		topology.MetadataAddress, topology.DNSServiceAddress)
+	for _, node := range topology.Nodes() {
+		name := "early-" + node.Name
+		apply(t, pod(t, ns, name, node.Region, attempt, nil))
 		awaitReady(t, ns, name)
 		eventually(t, 3*patience, func() error {
 			log, err := kubectl("", "logs", "--namespace", ns, name)
