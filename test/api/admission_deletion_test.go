@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -63,22 +64,30 @@ func annotate(t *testing.T, o client.Object, value string) {
 	}
 }
 
-const release = "chattenant.io/release"
+const (
+	release       = "chattenant.io/release"
+	versionIsKept = "a served version of a chattenant.io resource cannot be taken away"
+)
 
 func TestDefinitionsDoNotGoBackwards(t *testing.T) {
 	inTenantNamespace(t)
 	c := as(t, person)
 	crd := manifest(t, "definition")
-	versions := crd.Object["spec"].(map[string]any)["versions"].([]any)
-	beta := map[string]any{"name": "v1beta1", "served": true, "storage": false, "schema": versions[0].(map[string]any)["schema"]}
+	versions, _, err := unstructured.NestedSlice(crd.Object, "spec", "versions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	beta := map[string]any{"name": "v1beta1", "served": true, "storage": false, "schema": map[string]any{
+		"openAPIV3Schema": map[string]any{"type": "object"},
+	}}
 	ensure(t, c, crd.DeepCopy())
 	for _, row := range []struct {
 		name    string
 		change  change
 		message string
 	}{
-		{"a version less", set("spec.versions", versions[1:]), "a served version of a chattenant.io resource cannot be taken away"},
-		{"a version not served", set("spec.versions[].served", false), "a served version of a chattenant.io resource cannot be taken away"},
+		{"a version less", set("spec.versions", versions[1:]), versionIsKept},
+		{"a version not served", set("spec.versions[].served", false), versionIsKept},
 		{"a version more", set("spec.versions", append([]any{beta}, versions...)), ""},
 		{"an older release", annotation(release, "0.0.9"), "came with ChatTenant 0.1.0: install that release or a later one"},
 		{"a release before the release", annotation(release, "0.1.0-rc.1"), "install that release or a later one"},
@@ -105,6 +114,19 @@ func (whole) Type() types.PatchType { return types.MergePatchType }
 
 func (whole) Data(o client.Object) ([]byte, error) { return json.Marshal(o) }
 
+func TestDefinitionsOfOthersGoWhereTheyWant(t *testing.T) {
+	inTenantNamespace(t)
+	crd := newObject("apiextensions.k8s.io/v1", "CustomResourceDefinition", "certificates.cert-manager.io")
+	crd.SetNamespace("")
+	c := as(t, person)
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(crd), crd); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Update(t.Context(), changed(t, crd, set("spec.versions[].served", false)), client.DryRunAll); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDefinitionsStayWhileATenantExists(t *testing.T) {
 	inTenantNamespace(t)
 	c := as(t, person)
@@ -114,7 +136,8 @@ func TestDefinitionsStayWhileATenantExists(t *testing.T) {
 		return deletion(crd)(ctx, c)
 	}
 	names := []string{
-		"chattenants.chattenant.io", "chattenantclasses.chattenant.io", "dataregions.chattenant.io", "subprocessors.chattenant.io",
+		"chattenants.chattenant.io", "chattenantclasses.chattenant.io", "dataregions.chattenant.io",
+		"subprocessors.chattenant.io",
 	}
 	for _, name := range names {
 		if err := delete(t.Context(), name); err != nil {

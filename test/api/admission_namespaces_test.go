@@ -13,8 +13,10 @@ import (
 )
 
 const (
+	uidKey = "chattenant.io/tenant-uid"
+
 	onlyOperatorMakes = "namespaces with chattenant.io/ labels or annotations are made by the ChatTenant operator"
-	labelsAreKept     = "labels under chattenant.io/, pod-security.kubernetes.io/ and app.kubernetes.io/ of a tenant's namespace"
+	labelsAreKept     = "labels under chattenant.io/, pod-security.kubernetes.io/ and app.kubernetes.io/"
 	recordIsKept      = "annotations under chattenant.io/ of a tenant's namespace are the ChatTenant operator's record"
 	ownersAreKept     = "owner references of a tenant's namespace"
 	reach             = "the ChatTenant operator"
@@ -31,61 +33,45 @@ func TestNobodyButTheOperatorMarksNamespaces(t *testing.T) {
 	acme, elsewhere := namespace("chat-acme"), namespace("elsewhere")
 	trusted := []string{operator, garbage, namespaces, manager}
 	withoutOperator := trusted[1:]
-	for _, row := range []struct {
-		name    string
-		try     attempt
-		allowed []string
-		message string
-	}{
-		{"create one for a tenant", creation(labelled(namespace("chat-new"), "chattenant.io/tenant", "new")), withoutOperator, ""},
+	testMatrix(t, []permission{
+		{"create one for a tenant", creation(labelled(namespace("chat-new"), "chattenant.io/tenant", "new")),
+			withoutOperator, ""},
 		{"create one with a tenant's record", creation(recorded(namespace("chat-new"))), withoutOperator, ""},
 		{"create an ordinary one", creation(namespace("ordinary")), slices.Concat(withoutOperator, bystanders()), reach},
-		{"mark an ordinary one", patching(elsewhere, `{"metadata":{"labels":{"chattenant.io/tenant":"acme"}}}`),
+		{"mark an ordinary one", patching(elsewhere, labelTo("chattenant.io/tenant", "acme")),
 			withoutOperator, ""},
-		{"record a tenant on an ordinary one", patching(elsewhere, `{"metadata":{"annotations":{"chattenant.io/tenant-uid":"1"}}}`),
+		{"record a tenant on an ordinary one", patching(elsewhere, annotationTo(uidKey, "1")),
 			withoutOperator, ""},
-		{"take a tenant's mark", patching(acme, `{"metadata":{"labels":{"chattenant.io/tenant":null}}}`),
+		{"take a tenant's mark", patching(acme, labelTo("chattenant.io/tenant", "")),
 			withoutOperator, ""},
-		{"change a tenant's region", patching(acme, `{"metadata":{"labels":{"chattenant.io/region":"us-east"}}}`),
+		{"change a tenant's region", patching(acme, labelTo("chattenant.io/region", "us-east")),
 			withoutOperator, ""},
-		{"retain a living tenant", patching(acme, `{"metadata":{"labels":{"chattenant.io/state":"retained"}}}`), trusted, labelsAreKept},
-		{"lower pod security", patching(acme, `{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"privileged"}}}`),
+		{"retain a living tenant", patching(acme, labelTo("chattenant.io/state", "retained")), trusted, labelsAreKept},
+		{"lower pod security", patching(acme, labelTo("pod-security.kubernetes.io/enforce", "privileged")),
 			withoutOperator, ""},
-		{"pin old pod security", patching(acme, `{"metadata":{"labels":{"pod-security.kubernetes.io/enforce-version":"v1.20"}}}`),
+		{"pin old pod security", patching(acme, labelTo("pod-security.kubernetes.io/enforce-version", "v1.20")),
 			trusted, labelsAreKept},
 		{"disown it", patching(acme, disown), withoutOperator, ""},
 		{"lower pod security through the status", patchingSubresource(acme, "status",
-			`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"privileged"}}}`), withoutOperator, ""},
-		{"change the record", patching(acme, `{"metadata":{"annotations":{"chattenant.io/tenant-uid":"1"}}}`), trusted, recordIsKept},
-		{"take the record", patching(acme, `{"metadata":{"annotations":{"chattenant.io/tenant-uid":null}}}`), trusted, recordIsKept},
+			labelTo("pod-security.kubernetes.io/enforce", "privileged")), withoutOperator, ""},
+		{"change the record", patching(acme, annotationTo(uidKey, "1")), trusted, recordIsKept},
+		{"take the record", patching(acme, annotationTo(uidKey, "")), trusted, recordIsKept},
 		{"give it an owner that garbage collection misses", patching(acme, `{"metadata":{"ownerReferences":[`+
 			`{"apiVersion":"v1","kind":"Node","name":"gone","uid":"1"}]}}`), trusted, ownersAreKept},
-		{"label it for others", patching(acme, `{"metadata":{"labels":{"istio-injection":"disabled"}}}`), everybody, ""},
-		{"annotate it for others", patching(acme, `{"metadata":{"annotations":{"team":"chat"}}}`), everybody, ""},
-		{"delete a living tenant's", deletion(acme), trusted, "this namespace belongs to ChatTenant acme: delete that instead"},
+		{"label it for others", patching(acme, labelTo("istio-injection", "disabled")), everybody, ""},
+		{"annotate it for others", patching(acme, annotationTo("team", "chat")), everybody, ""},
+		{"delete a living tenant's", deletion(acme), trusted,
+			"this namespace belongs to ChatTenant acme: delete that instead"},
 		{"delete a retained one", deletion(namespace("chat-gone")), trusted,
 			"kubectl annotate namespace chat-gone chattenant.io/confirm-deletion=chat-gone"},
 		{"confirm the deletion of a retained one", patching(namespace("chat-gone"),
-			`{"metadata":{"annotations":{"chattenant.io/confirm-deletion":"chat-gone"}}}`), everybody, ""},
+			annotationTo("chattenant.io/confirm-deletion", "chat-gone")), everybody, ""},
 		{"delete a retained one after confirming", deletion(namespace("chat-confirmed")), everybody, ""},
-	} {
-		for _, user := range everybody {
-			t.Run(row.name+" as "+user, func(t *testing.T) {
-				err := row.try(t.Context(), as(t, user))
-				if slices.Contains(row.allowed, user) {
-					if err != nil {
-						t.Errorf("want no refusal, got: %v", err)
-					}
-					return
-				}
-				wantRefusal(t, err, row.message)
-			})
-		}
-	}
+	})
 }
 
 func recorded(o *unstructured.Unstructured) *unstructured.Unstructured {
-	o.SetAnnotations(map[string]string{"chattenant.io/tenant-uid": "1"})
+	o.SetAnnotations(map[string]string{uidKey: "1"})
 	return o
 }
 
@@ -104,12 +90,12 @@ func TestTheMessagesAboutNamespacesSayWhatToDo(t *testing.T) {
 	}{
 		{"create", creation(labelled(namespace("chat-new"), "chattenant.io/tenant", "new")), onlyOperatorMakes},
 		{"create with a record", creation(recorded(namespace("chat-new"))), onlyOperatorMakes},
-		{"take a mark", patching(acme, `{"metadata":{"labels":{"chattenant.io/tenant":null}}}`), labelsAreKept},
-		{"change a region", patching(acme, `{"metadata":{"labels":{"chattenant.io/region":"us-east"}}}`), labelsAreKept},
-		{"lower pod security", patching(acme, `{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":null}}}`), labelsAreKept},
+		{"take a mark", patching(acme, labelTo("chattenant.io/tenant", "")), labelsAreKept},
+		{"change a region", patching(acme, labelTo("chattenant.io/region", "us-east")), labelsAreKept},
+		{"lower pod security", patching(acme, labelTo("pod-security.kubernetes.io/enforce", "")), labelsAreKept},
 		{"disown", patching(acme, disown), labelsAreKept},
-		{"mark an ordinary one", patching(namespace("elsewhere"), `{"metadata":{"labels":{"chattenant.io/tenant":"x"}}}`), labelsAreKept},
-		{"record on an ordinary one", patching(namespace("elsewhere"), `{"metadata":{"annotations":{"chattenant.io/tenant-uid":"1"}}}`),
+		{"mark an ordinary one", patching(namespace("elsewhere"), labelTo("chattenant.io/tenant", "x")), labelsAreKept},
+		{"record on an ordinary one", patching(namespace("elsewhere"), annotationTo(uidKey, "1")),
 			recordIsKept},
 	} {
 		t.Run(row.name, func(t *testing.T) { wantRefusal(t, row.try(t.Context(), as(t, person)), row.message) })

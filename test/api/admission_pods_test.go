@@ -17,7 +17,7 @@ const (
 		"node-restriction.kubernetes.io/region In [eu-central]"
 	noNodeName   = "spec.nodeName must be empty"
 	knownAccount = "spec.serviceAccountName must be chatserver or postgres"
-	noToken      = "spec.automountServiceAccountToken must be false and no volume may project a token"
+	noAPIAccess  = "spec.automountServiceAccountToken must be false and no volume may project a token"
 	noDebugger   = "no container is added to a tenant's running pods"
 )
 
@@ -48,9 +48,11 @@ func TestEveryPodOfATenantHasItsPlace(t *testing.T) {
 		{"on nodes of any region", set(at, terms(demand(regionLabel, "Exists"))), inItsRegion},
 		{"on nodes that are not elsewhere", set(at, terms(demand(regionLabel, "NotIn", "us-east"))), inItsRegion},
 		{"by another label", set(at, terms(demand("topology.kubernetes.io/region", "In", "eu-central"))), inItsRegion},
-		{"with an alternative", set(at, append(terms(demand(regionLabel, "In", "eu-central")), terms(demand("disk", "Exists"))...)),
+		{"with an alternative", set(at, append(terms(demand(regionLabel, "In", "eu-central")), terms(demand("disk",
+			"Exists"))...)),
 			inItsRegion},
-		{"by the node's name", set(at, []any{map[string]any{"matchFields": []any{demand("metadata.name", "In", "eu-1")}}}), inItsRegion},
+		{"by the node's name", set(at, []any{map[string]any{"matchFields": []any{demand("metadata.name", "In", "eu-1")}}}),
+			inItsRegion},
 		{"with a node selector in place of the affinity", func(t *testing.T, o *unstructured.Unstructured) {
 			set("spec.affinity", absent)(t, o)
 			set("spec.nodeSelector", map[string]string{regionLabel: "eu-central"})(t, o)
@@ -59,10 +61,10 @@ func TestEveryPodOfATenantHasItsPlace(t *testing.T) {
 		{"on a node already", set("spec.nodeName", "eu-1"), noNodeName},
 		{"under the namespace's own account", set("spec.serviceAccountName", "default"), knownAccount},
 		{"under no account", set("spec.serviceAccountName", absent), knownAccount},
-		{"with a token", set("spec.automountServiceAccountToken", true), noToken},
-		{"with a token by default", set("spec.automountServiceAccountToken", absent), noToken},
+		{"with a token", set("spec.automountServiceAccountToken", true), noAPIAccess},
+		{"with a token by default", set("spec.automountServiceAccountToken", absent), noAPIAccess},
 		{"with a projected token", set("spec.volumes", []any{map[string]any{"name": "token", "projected": map[string]any{
-			"sources": []any{map[string]any{"serviceAccountToken": map[string]any{"path": "token"}}}}}}), noToken},
+			"sources": []any{map[string]any{"serviceAccountToken": map[string]any{"path": "token"}}}}}}), noAPIAccess},
 		{"in the host's network", set("spec.hostNetwork", true), "violates PodSecurity"},
 		{"with the host's files", set("spec.volumes", []any{map[string]any{"name": "host",
 			"hostPath": map[string]any{"path": "/"}}}), "violates PodSecurity"},
@@ -107,9 +109,8 @@ func TestARegionOfSeveralLabelsDemandsThemAll(t *testing.T) {
 func TestNoContainerIsAddedToARunningPod(t *testing.T) {
 	inTenantNamespace(t)
 	for _, user := range everybody {
-		err := patchingSubresource(newObject("v1", "Pod", "chatserver-1"), "ephemeralcontainers", `{"spec":{"ephemeralContainers":[`+
-			`{"name":"debug","image":"busybox","securityContext":{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]}}}]}}`,
-		)(t.Context(), as(t, user))
+		err := patchingSubresource(newObject("v1", "Pod", "chatserver-1"), "ephemeralcontainers",
+			`{"spec":{"ephemeralContainers":[`+container("debug", "busybox")+`]}}`)(t.Context(), as(t, user))
 		wantRefusal(t, err, noDebugger)
 	}
 }
@@ -117,7 +118,8 @@ func TestNoContainerIsAddedToARunningPod(t *testing.T) {
 func TestPodsOfOthersGoWhereTheyWant(t *testing.T) {
 	inTenantNamespace(t)
 	pod := changed(t, manifest(t, "pod"), set("metadata.namespace", "elsewhere"), set("spec.affinity", absent),
-		set("spec.nodeName", "us-1"), set("spec.serviceAccountName", "default"), set("spec.automountServiceAccountToken", true))
+		set("spec.nodeName", "us-1"), set("spec.serviceAccountName", "default"), set("spec.automountServiceAccountToken",
+			true))
 	if err := creation(pod)(t.Context(), as(t, person)); err != nil {
 		t.Error(err)
 	}

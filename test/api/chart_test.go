@@ -24,7 +24,8 @@ func TestTheChartRendersWhatWasReviewed(t *testing.T) {
 		args []string
 	}{
 		{"default", nil},
-		{"node-port", []string{"--set", "gateway.service.type=NodePort,gateway.service.nodePort=30443,gateway.publicPort=8443"}},
+		{"node-port", []string{"--set",
+			"gateway.service.type=NodePort,gateway.service.nodePort=30443,gateway.publicPort=8443"}},
 		{"everything", []string{"--values", filepath.Join("testdata", "chart", "everything-values.yaml")}},
 	} {
 		t.Run(scenario.name, func(t *testing.T) {
@@ -105,7 +106,8 @@ func TestTheChartRefusesValuesItDoesNotKnow(t *testing.T) {
 		{"an unknown Service type", "gateway.service.type=ExternalName", "/gateway/service/type"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := tool("helm", "template", "chattenant", dir, "--values", filepath.Join(dir, "ci", "values.yaml"), "--set", test.value)
+			_, err := tool("helm", "template", "chattenant", dir, "--values", filepath.Join(dir, "ci", "values.yaml"),
+				"--set", test.value)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("want an error with %q, got: %v", test.want, err)
 			}

@@ -65,7 +65,8 @@ var tenantPolicyBounds = slices.Concat(
 	text("spec.subProcessors.objections[].reason", 1, 500),
 	needed("spec.encryption.provider"),
 	oneOf("spec.encryption.provider", "Secret", "VaultTransit", "KMS"),
-	needed("spec.encryption.vaultTransit.address", "spec.encryption.vaultTransit.mountPath", "spec.encryption.vaultTransit.key"),
+	needed("spec.encryption.vaultTransit.address", "spec.encryption.vaultTransit.mountPath",
+		"spec.encryption.vaultTransit.key"),
 	textLike("spec.encryption.vaultTransit.address", 9, 253, https),
 	matches("spec.encryption.vaultTransit.address", "https://vault.example:8200", "http://vault.example"),
 	text("spec.encryption.vaultTransit.mountPath", 1, 128),
@@ -132,7 +133,8 @@ func hosts(at string) []bound {
 
 // jurisdictions are lists of countries, or of sets of them.
 func jurisdictions(at string) []bound {
-	country := func(i int) string { return string([]rune{'A' + rune(i/26), 'A' + rune(i%26)}) }
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	country := func(i int) string { return letters[i/26:i/26+1] + letters[i%26:i%26+1] }
 	return slices.Concat(
 		list(at, 50, country),
 		[]bound{{at + "[]", minLength, "DE", "D"}, {at + "[]", maxLength, "EEA", "EEAA"}},

@@ -25,10 +25,12 @@ func TestColumnsAnswerTheFirstQuestions(t *testing.T) {
 		want         []string
 	}{
 		{"chattenant", "chattenants", []string{
-			"Name=valid", "Ready=True", "Region=eu-central", "Host=chat.valid.example", "Class=standard", "Age", "(Reason=Ready)",
+			"Name=valid", "Ready=True", "Region=eu-central", "Host=chat.valid.example", "Class=standard", "Age",
+			"(Reason=Ready)",
 			"(Message=The tenant serves)",
 		}},
-		{"chattenantclass", "chattenantclasses", []string{"Name=valid", "Issuer=public", "Engine=Standalone", "Replicas=2", "Age"}},
+		{"chattenantclass", "chattenantclasses", []string{"Name=valid", "Issuer=public", "Engine=Standalone", "Replicas=2",
+			"Age"}},
 		{"dataregion", "dataregions", []string{
 			"Name=valid", "Jurisdiction=DE", "Display Name=Frankfurt", "Storage Class=local-eu-central", "Age",
 		}},

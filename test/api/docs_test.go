@@ -20,7 +20,8 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 	for kind, nodes := range schemas(t) {
 		page := specPage(t, kind)
 		for _, n := range nodes {
-			if n.at == "" || n.at == "spec" || n.at == "status" || strings.HasSuffix(n.at, "[]") || strings.HasSuffix(n.at, ".*") {
+			if n.at == "" || n.at == "spec" || n.at == "status" || strings.HasSuffix(n.at, "[]") || strings.HasSuffix(n.at,
+				".*") {
 				continue
 			}
 			if !strings.Contains(page, "`"+n.at+"`") {

@@ -25,8 +25,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// allRights is a group that only these tests know. Its members are stopped by admission or not at all, so that a refusal
-// shows the policy and not a missing right.
+// allRights is a group that only these tests know. Its members are stopped by admission or not at all, so that a
+// refusal shows the policy and not a missing right.
 const allRights = "test:all-rights"
 
 // install applies config/default the way `kubectl apply --server-side -k` does, and what the tests need around it.

@@ -15,8 +15,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // root is the repository's, seen from this package.
@@ -26,6 +28,7 @@ var root = filepath.Join("..", "..")
 var admin *rest.Config
 
 func TestMain(m *testing.M) {
+	log.SetLogger(logr.Discard())
 	code, err := runWithServer(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -69,7 +69,8 @@ var dataRegionBounds = slices.Concat(
 )
 
 var subProcessorBounds = slices.Concat(
-	needed("spec", "spec.legalName", "spec.address", "spec.contact", "spec.purpose", "spec.dataCategories", "spec.locations",
+	needed("spec", "spec.legalName", "spec.address", "spec.contact", "spec.purpose", "spec.dataCategories",
+		"spec.locations",
 		"spec.transfer", "spec.noticedAt", "spec.effectiveFrom"),
 	text("spec.legalName", 1, 200),
 	text("spec.address", 1, 300),
@@ -80,7 +81,10 @@ var subProcessorBounds = slices.Concat(
 	needed("spec.transfer.ground"),
 	oneOf("spec.transfer.ground", "None", "Adequacy", "StandardContractualClauses", "BindingCorporateRules"),
 	text("spec.parent", 1, 63),
-	list("spec.endpoints", 32, func(i int) map[string]any { return map[string]any{"host": "mail.example", "port": i + 1} }),
+	list("spec.endpoints", 32, func(i int) map[string]any {
+		return map[string]any{"host": "mail.example",
+			"port": i + 1}
+	}),
 	needed("spec.endpoints[].host", "spec.endpoints[].port"),
 	hosts("spec.endpoints[].host"),
 	number("spec.endpoints[].port", 1, 65535),
@@ -119,7 +123,8 @@ func labels(n int) map[string]string {
 }
 
 func categories(at string) []bound {
-	all := []string{"AccountEmail", "AccountIdentity", "VisitorContact", "VisitorAddress", "Transcript", "Attachment", "Backup",
+	all := []string{"AccountEmail", "AccountIdentity", "VisitorContact", "VisitorAddress", "Transcript", "Attachment",
+		"Backup",
 		"KeyOperation", "Aggregate"}
 	category := func(i int) string { return all[i%len(all)] }
 	return append(list(at, len(all), category), oneOf(at+"[]", all...)...)

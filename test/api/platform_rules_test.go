@@ -43,11 +43,14 @@ var chatTenantClassRules = slices.Concat([]rule{
 		offered: []change{set("spec.isolation.dedicatedNodes", "Required")}},
 	{name: "not yet: probes", at: "spec.isolation", message: "this release runs no isolation probes",
 		offered: []change{set("spec.isolation.probeEveryHours", 24)}},
-	{name: "not yet: the Gateway API", at: "spec.exposure", message: "this release reaches tenants through the ingress gateway only",
+	{name: "not yet: the Gateway API", at: "spec.exposure",
+		message: "this release reaches tenants through the ingress gateway only",
 		offered: []change{set("spec.exposure.mode", "GatewayAPI")}},
-	{name: "not yet: load balancers", at: "spec.exposure", message: "this release reaches tenants through the ingress gateway only",
+	{name: "not yet: load balancers", at: "spec.exposure",
+		message: "this release reaches tenants through the ingress gateway only",
 		offered: []change{set("spec.exposure.mode", "LoadBalancer")}},
-	{name: "not yet: no exposure", at: "spec.exposure", message: "this release reaches tenants through the ingress gateway only",
+	{name: "not yet: no exposure", at: "spec.exposure",
+		message: "this release reaches tenants through the ingress gateway only",
 		offered: []change{set("spec.exposure.mode", "None")}},
 }, resourceRules("spec.database.resources"), resourceRules("spec.chatServer.resources"))
 
@@ -91,7 +94,8 @@ var dataRegionRules = []rule{
 
 var subProcessorRules = []rule{
 	{name: "a name of 64 characters", message: at63, offered: []change{set("metadata.name", a(64))}},
-	{name: "its own parent", message: "parent must name another SubProcessor", offered: []change{set("spec.parent", "valid")}},
+	{name: "its own parent", message: "parent must name another SubProcessor", offered: []change{set("spec.parent",
+		"valid")}},
 	{name: "a start before the notice", at: "spec", message: "effectiveFrom must not be before noticedAt",
 		offered: []change{set("spec.effectiveFrom", "2026-09-30")}},
 }
@@ -123,7 +127,8 @@ func TestAProperDataRegionIsAccepted(t *testing.T) {
 		{name: "with several labels", offered: []change{
 			set("spec.nodeSelector", map[string]string{"topology.kubernetes.io/region": "eu", "zone": "a"}),
 		}},
-		{name: "when its display name changes", stored: asIs, offered: []change{set("spec.displayName", "Frankfurt am Main")}},
+		{name: "when its display name changes", stored: asIs, offered: []change{set("spec.displayName",
+			"Frankfurt am Main")}},
 	})
 }
 

@@ -22,7 +22,8 @@ func TestOurOwnPodsAreRestricted(t *testing.T) {
 				continue
 			}
 			template := into[appsv1.Deployment](t, o).Spec.Template
-			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: o.GetName(), Namespace: o.GetNamespace()}, Spec: template.Spec}
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: o.GetName(), Namespace: o.GetNamespace()},
+				Spec: template.Spec}
 			if err := adminClient(t).Create(t.Context(), pod, client.DryRunAll); err != nil {
 				t.Errorf("%s: %v", way, err)
 			}
@@ -38,7 +39,8 @@ func wantHygiene(t *testing.T, name string, c corev1.Container) {
 	if s := c.SecurityContext; s == nil || s.ReadOnlyRootFilesystem == nil || !*s.ReadOnlyRootFilesystem {
 		t.Errorf("%s: the root file system can be written", name)
 	}
-	if c.Resources.Requests.Memory().IsZero() || c.Resources.Requests.Cpu().IsZero() || c.Resources.Limits.Memory().IsZero() {
+	if c.Resources.Requests.Memory().IsZero() || c.Resources.Requests.Cpu().IsZero() ||
+		c.Resources.Limits.Memory().IsZero() {
 		t.Errorf("%s: what it needs and may take is not said", name)
 	}
 	for kind, probe := range map[string]*corev1.Probe{"liveness": c.LivenessProbe, "readiness": c.ReadinessProbe} {

@@ -14,7 +14,8 @@ import (
 // The API server itself is asked, because what roles add up to is its decision.
 func TestTheAPIServerKnowsTheLimits(t *testing.T) {
 	inTenantNamespace(t)
-	if err := as(t, operator).Create(t.Context(), binding("chat-acme", "ClusterRole", "chattenant-tenant", itself())); err != nil {
+	if err := as(t, operator).Create(t.Context(), binding("chat-acme", "ClusterRole", "chattenant-tenant",
+		itself())); err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range []struct {

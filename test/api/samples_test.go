@@ -28,6 +28,7 @@ func TestTheSamplesAreValid(t *testing.T) {
 	var names []string
 	for _, o := range objects {
 		names = append(names, fmt.Sprintf("%s %s", o.GetKind(), o.GetName()))
+		o.SetName("sample-" + o.GetName()) // Other tests have regions of the same names.
 		if err := c.Create(t.Context(), o, client.DryRunAll); err != nil {
 			t.Error(err)
 		}

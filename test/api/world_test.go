@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -156,4 +158,46 @@ func eventually(t *testing.T, try func() error, message string) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	wantRefusal(t, err, message)
+}
+
+// permission is something that some identities may do and all others are refused, with a message. Where the operator
+// and others are refused with different ones, the message is empty.
+type permission struct {
+	name    string
+	try     attempt
+	allowed []string
+	message string
+}
+
+// testMatrix lets everybody try everything.
+func testMatrix(t *testing.T, permissions []permission) {
+	t.Helper()
+	for _, p := range permissions {
+		for _, user := range everybody {
+			t.Run(p.name+" as "+user, func(t *testing.T) {
+				err := p.try(t.Context(), as(t, user))
+				if !slices.Contains(p.allowed, user) {
+					wantRefusal(t, err, p.message)
+				} else if err != nil {
+					t.Errorf("want no refusal, got: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// labelTo and annotationTo are merge patches; an empty value takes the key away.
+func labelTo(key, value string) string {
+	return `{"metadata":{"labels":{"` + key + `":` + orNull(value) + `}}}`
+}
+
+func annotationTo(key, value string) string {
+	return `{"metadata":{"annotations":{"` + key + `":` + orNull(value) + `}}}`
+}
+
+func orNull(value string) string {
+	if value == "" {
+		return "null"
+	}
+	return strconv.Quote(value)
 }
