@@ -4,27 +4,22 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
-import type { Page } from 'playwright-core';
+import type { Frame } from 'playwright-core';
 
 const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const standards = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
 /**
- * What an accessibility check finds wrong in the page and its frames, one line each. Runs outside of the page's policy
- * through the browser's own debugger, so the policy stays as strict as it is.
+ * What an accessibility check finds wrong in a page or a frame, one line each. The check is handed over by the browser's
+ * debugger, outside of the page's policy, which stays as strict as it is.
  */
-export async function violations(page: Page): Promise<string[]> {
-  const found: string[] = [];
-  for (const frame of page.frames()) {
-    // The page's policy refuses text as a script; a function handed over by the debugger is no such text.
-    await frame.evaluate(source);
-    const { violations: failed } = await frame.evaluate<AxeResults, string[]>(
-      (tags) => window.axe.run(document, { runOnly: tags }) as Promise<AxeResults>,
-      standards,
-    );
-    for (const { id, nodes } of failed) found.push(...nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
-  }
-  return found;
+export async function violations(frame: Frame): Promise<string[]> {
+  if (!(await frame.evaluate(() => 'axe' in window))) await frame.evaluate(source);
+  const { violations: failed } = await frame.evaluate<AxeResults, string[]>(
+    (tags) => window.axe.run(document, { runOnly: tags }) as Promise<AxeResults>,
+    standards,
+  );
+  return failed.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
 }
 
 declare global {

@@ -1,9 +1,11 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
+const EXPECTED = /^(Failed to load resource|WebSocket connection to)/;
+
 /**
  * Watches a page and its frames for what must never happen: violations of a content security policy, uncaught errors.
- * Failed requests are the tests' own subject and no problem here.
+ * Failed requests and connections are the tests' own subject and no problem here.
  */
 export class Problems {
   /** @type {string[]} */
@@ -16,7 +18,7 @@ export class Problems {
     });
     page.on('console', (message) => {
       const text = message.text();
-      if (message.type() === 'error' && !text.startsWith('Failed to load resource')) this.found.push(text);
+      if (message.type() === 'error' && !EXPECTED.test(text)) this.found.push(text);
     });
   }
 }

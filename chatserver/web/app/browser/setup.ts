@@ -12,6 +12,7 @@ export const STRANGER = 'stranger.localhost';
 declare module 'vitest' {
   interface ProvidedContext {
     browser: string;
+    caFile: string;
     key: string;
     cert: string;
   }
@@ -25,6 +26,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     throw error;
   });
   project.provide('browser', chromium.endpoint);
+  project.provide('caFile', certificates.caFile);
   project.provide('key', certificates.key);
   project.provide('cert', certificates.cert);
   return async () => {
