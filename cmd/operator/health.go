@@ -20,8 +20,8 @@ import (
 // errCacheNotSynced is what /readyz answers until every watch has delivered its first list.
 var errCacheNotSynced = errors.New("caches are not synchronised yet")
 
-// addHealth serves probes over TLS, with a certificate made at start: the kubelet does not verify it, but nothing of the
-// product listens in plain text.
+// addHealth serves probes over TLS, with a certificate made at start: the kubelet does not verify it, but nothing of
+// the product listens in plain text.
 func addHealth(mgr ctrl.Manager, address string) error {
 	listener, err := listenTLS(address)
 	if err != nil {

@@ -36,7 +36,7 @@ func run(ctx context.Context, o options) error {
 	}
 	reconciler := &tenant.Reconciler{
 		Client:     mgr.GetClient(),
-		Applier:    &apply.Applier{Reader: mgr.GetClient(), Live: mgr.GetAPIReader(), Writer: mgr.GetClient()},
+		Applier:    &apply.Applier{Reader: mgr.GetClient(), Writer: mgr.GetClient()},
 		Recorder:   mgr.GetEventRecorder("chattenant-operator"),
 		Clock:      clock.RealClock{},
 		Random:     rand.Reader,

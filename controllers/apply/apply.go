@@ -38,10 +38,9 @@ type Object interface {
 	GetNamespace() *string
 }
 
-// Applier writes intents. Reader answers from the cache that Strip feeds, Live asks the API server.
+// Applier writes intents. Reader answers from the cache that Strip feeds.
 type Applier struct {
 	Reader client.Reader
-	Live   client.Reader
 	Writer client.Writer
 }
 
@@ -64,29 +63,45 @@ func (a *Applier) Apply(ctx context.Context, intent Object) (bool, error) {
 	if Digest(cached) == digest(data) {
 		return false, nil
 	}
-	if isForeign(cached) {
-		if err := a.takeOver(ctx, id); err != nil {
-			return false, fmt.Errorf("take back %s: %w", id, err)
-		}
-	}
-	version, err := a.send(ctx, data, id)
+	version, err := a.write(ctx, data, id)
 	return version != cached.GetResourceVersion(), err
 }
 
-// send answers the object's new resource version. It is the old one where something between here and storage rewrites
+// write answers the object's new resource version. It is the old one where something between here and storage rewrites
 // what is sent, say a webhook, so that the cached object never equals the intent: that costs requests, but it must
-// not look like a change that never ends. What is sent is a copy, because the client decodes the answer into it.
-func (a *Applier) send(ctx context.Context, data []byte, id identity) (string, error) {
+// not look like a change that never ends.
+//
+// Applying puts right every value the intent holds. What others added beside it is left then, and goes only once the
+// operator has taken its ownership over: in this order no write in between shows admission a foreign value.
+func (a *Applier) write(ctx context.Context, data []byte, id identity) (string, error) {
+	live, err := a.send(ctx, data, id)
+	if err != nil {
+		return "", err
+	}
+	if !foreign(live.GetManagedFields()) {
+		return live.GetResourceVersion(), nil
+	}
+	if err := a.takeOver(ctx, live); err != nil {
+		return "", fmt.Errorf("take back %s: %w", id, err)
+	}
+	if live, err = a.send(ctx, data, id); err != nil {
+		return "", err
+	}
+	return live.GetResourceVersion(), nil
+}
+
+// send answers the object as it is then. What is sent is a copy, because the client decodes the answer into it.
+func (a *Applier) send(ctx context.Context, data []byte, id identity) (*unstructured.Unstructured, error) {
 	body := &unstructured.Unstructured{}
 	if err := body.UnmarshalJSON(data); err != nil {
-		return "", fmt.Errorf("copy %s: %w", id, err)
+		return nil, fmt.Errorf("copy %s: %w", id, err)
 	}
 	if err := a.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(body), client.FieldOwner(FieldManager),
 		client.ForceOwnership); err != nil {
-		return "", fmt.Errorf("apply %s: %w", id, err)
+		return nil, fmt.Errorf("apply %s: %w", id, err)
 	}
 	writes.WithLabelValues(id.gvk.Kind, "apply").Inc()
-	return body.GetResourceVersion(), nil
+	return body, nil
 }
 
 // Delete removes exactly the object that was seen: one that was replaced in the meantime is left alone. An object

@@ -13,11 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Annotations of cached objects only: Strip sets them, they are never sent.
-const (
-	annotationDigest  = "cache.chattenant.io/digest"
-	annotationForeign = "cache.chattenant.io/foreign"
-)
+// annotationDigest is an annotation of cached objects only: Strip sets it, it is never sent.
+const annotationDigest = "cache.chattenant.io/digest"
 
 // Strip is the cache's transform for managed kinds. It replaces an object's body by the digest of what the operator
 // owns of it, and keeps metadata, status and the few observed fields that phases read.
@@ -38,31 +35,26 @@ func Strip(in any) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("serialise %T %s/%s: %w", o, o.GetNamespace(), o.GetName(), err)
 	}
-	annotate(o, digest(data), foreign(o.GetManagedFields()))
+	if !foreign(o.GetManagedFields()) {
+		annotate(o, digest(data))
+	}
 	o.SetManagedFields(nil)
 	kind.strip(o)
 	return o, nil
 }
 
-// annotate records the digest. An object of which someone else owns a part never carries an intent: it gets no
-// digest.
-func annotate(o client.Object, sum string, foreign bool) {
+// annotate records the digest. An object of which someone else owns a part gets none: it never carries an intent.
+func annotate(o client.Object, sum string) {
 	annotations := o.GetAnnotations()
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	if foreign {
-		annotations[annotationForeign] = "true"
-	} else {
-		annotations[annotationDigest] = sum
-	}
+	annotations[annotationDigest] = sum
 	o.SetAnnotations(annotations)
 }
 
 // Digest is the digest of the intent that a cached object carries, empty where it carries none.
 func Digest(cached client.Object) string { return cached.GetAnnotations()[annotationDigest] }
-
-func isForeign(cached client.Object) bool { return cached.GetAnnotations()[annotationForeign] != "" }
 
 // foreign says whether anyone but the operator owns a field of the object's body. Others may own metadata (a revision
 // annotation, a finalizer) and subresources (status, scale).

@@ -10,6 +10,7 @@ import (
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -18,12 +19,8 @@ import (
 // takeOver makes the operator the owner of every field of the body that someone else set. The apply that follows then
 // removes what the intent does not hold: server-side apply alone would leave, say, a container that was added by
 // hand.
-func (a *Applier) takeOver(ctx context.Context, id identity) error {
-	live := kinds[id.gvk].empty()
-	if err := a.Live.Get(ctx, id.key(), live); err != nil {
-		return fmt.Errorf("read: %w", err)
-	}
-	entries, err := absorb(live.GetManagedFields(), id.gvk.GroupVersion().String())
+func (a *Applier) takeOver(ctx context.Context, live *unstructured.Unstructured) error {
+	entries, err := absorb(live.GetManagedFields(), live.GetAPIVersion())
 	if err != nil {
 		return fmt.Errorf("rewrite field ownership: %w", err)
 	}
@@ -38,7 +35,7 @@ func (a *Applier) takeOver(ctx context.Context, id identity) error {
 	if err := a.Writer.Patch(ctx, live, raw, client.FieldOwner(FieldManager)); err != nil {
 		return fmt.Errorf("patch field ownership: %w", err)
 	}
-	writes.WithLabelValues(id.gvk.Kind, "takeover").Inc()
+	writes.WithLabelValues(live.GetKind(), "takeover").Inc()
 	return nil
 }
 

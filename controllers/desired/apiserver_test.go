@@ -79,7 +79,7 @@ func startAPIServer(t *testing.T) apiServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return apiServer{&apply.Applier{Reader: stripped{c}, Live: c, Writer: c}, c, extractor}
+	return apiServer{&apply.Applier{Reader: stripped{c}, Writer: c}, c, extractor}
 }
 
 // certManagerDir is where the module's sources are: its CRDs lie beside them.

@@ -117,7 +117,7 @@ func startOperator(t *testing.T) (writes *atomic.Int64, stop func()) {
 	}
 	reconciler := &Reconciler{
 		Client:   mgr.GetClient(),
-		Applier:  &apply.Applier{Reader: mgr.GetClient(), Live: mgr.GetAPIReader(), Writer: mgr.GetClient()},
+		Applier:  &apply.Applier{Reader: mgr.GetClient(), Writer: mgr.GetClient()},
 		Recorder: mgr.GetEventRecorder("test"), Clock: clock.RealClock{}, Random: rand.Reader, PublicPort: 8443,
 		System: desired.System{
 			Namespace: "chattenant-system", OperatorServiceAccount: "chattenant-operator",

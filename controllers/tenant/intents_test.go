@@ -38,7 +38,7 @@ func TestEveryIntentIsRecognisedOnceItIsApplied(t *testing.T) {
 			GatewayName: "chattenant-gateway", TenantClusterRole: "chattenant-tenant",
 		},
 	}
-	applier := &apply.Applier{Reader: stripped{admin}, Live: admin, Writer: admin}
+	applier := &apply.Applier{Reader: stripped{admin}, Writer: admin}
 	intents := slices.Concat([]desired.Object{desired.Namespace(in), desired.OperatorBinding(in)}, desired.Guardrails(in),
 		desired.Certificates(in), desired.Database(in), desired.ChatServer(in))
 	for _, intent := range intents {

@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -30,6 +31,7 @@ func TestHandEditsAreRepaired(t *testing.T) {
 
 	t.Run("a container that was added is removed", func(t *testing.T) { addedContainerGoes(t, namespace) })
 	t.Run("a policy that was opened is closed", func(t *testing.T) { openedPoliciesClose(t, namespace) })
+	t.Run("a subject that was added to the binding is removed", func(t *testing.T) { addedSubjectGoes(t, namespace) })
 	t.Run("what was deleted is made again", func(t *testing.T) { deletedServiceComesBack(t, namespace) })
 }
 
@@ -51,6 +53,27 @@ func addedContainerGoes(t *testing.T, namespace string) {
 		}
 		if slices.ContainsFunc(deployment.Spec.Template.Spec.Containers, isSpy) {
 			return "still there"
+		}
+		return ""
+	})
+}
+
+func addedSubjectGoes(t *testing.T, namespace string) {
+	t.Helper()
+	key, binding := client.ObjectKey{Namespace: namespace, Name: "chattenant-operator"}, &rbacv1.RoleBinding{}
+	if err := admin.Get(t.Context(), key, binding); err != nil {
+		t.Fatal(err)
+	}
+	binding.Subjects = append(binding.Subjects, rbacv1.Subject{Kind: "User", APIGroup: rbacv1.GroupName, Name: "mallory"})
+	if err := admin.Update(t.Context(), binding); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "mallory to go", func() string {
+		if err := admin.Get(t.Context(), key, binding); err != nil {
+			return err.Error()
+		}
+		if len(binding.Subjects) != 1 {
+			return fmt.Sprintf("subjects are %v", binding.Subjects)
 		}
 		return ""
 	})
