@@ -109,6 +109,6 @@ func (g *ingressGateway) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	return g.server.Serve(ctx, listener)
 }

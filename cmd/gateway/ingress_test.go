@@ -73,11 +73,11 @@ func (s *apiServer) kubeconfig(t *testing.T) string {
 // freeAddress is a loopback address nobody listened on a moment ago.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	return listener.Addr().String()
 }
 
@@ -88,11 +88,15 @@ func health(t *testing.T, address, path string) (int, string) {
 		DisableKeepAlives: true,
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // self-signed by design
 	}}
-	response, err := client.Get("https://" + address + path)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+address+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		return 0, ""
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -130,14 +134,15 @@ func TestTheGatewayFromStartToStop(t *testing.T) {
 	if answers(t, probes, "/readyz", http.StatusOK) {
 		t.Error("ready before the first list")
 	}
-	if conn, err := net.Dial("tcp", clients); err == nil {
-		conn.Close()
+	if conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", clients); err == nil {
+		_ = conn.Close()
 		t.Error("accepts clients before the first list")
 	}
 
 	close(api.open)
 	eventually(t, "the gateway is ready", func() bool { return answers(t, probes, "/readyz", http.StatusOK) })
-	_, err := tls.Dial("tcp", clients, &tls.Config{ServerName: "nobody.example"})
+	dialer := &tls.Dialer{Config: &tls.Config{ServerName: "nobody.example"}}
+	_, err := dialer.DialContext(t.Context(), "tcp", clients)
 	if err == nil || !strings.Contains(err.Error(), "unrecognized name") {
 		t.Errorf("an unknown name: %v, want: unrecognized name", err)
 	}

@@ -6,6 +6,7 @@ package ingress_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -25,7 +26,7 @@ const peerVariable = "CHATTENANT_TEST_GATEWAY_PEER"
 
 func TestMain(m *testing.M) {
 	if addr := os.Getenv(peerVariable); addr != "" {
-		if err := playPeer(addr, os.Stdin, os.Stdout); err != nil {
+		if err := playPeer(context.Background(), addr, os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -36,8 +37,8 @@ func TestMain(m *testing.M) {
 
 // playPeer serves a tenant, says where, and opens as many connections through the gateway as each line of in asks for:
 // hello and count. It says so when all have reached the tenant, and keeps them open until in ends.
-func playPeer(gateway string, in io.Reader, out io.Writer) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func playPeer(ctx context.Context, gateway string, in io.Reader, out io.Writer) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func playPeer(gateway string, in io.Reader, out io.Writer) error {
 			accepted <- conn
 		}
 	}()
-	fmt.Fprintln(out, listener.Addr())
+	_, _ = fmt.Fprintln(out, listener.Addr())
 	var open []net.Conn // referenced, so that no finaliser closes them
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		var hello []byte
@@ -60,18 +61,25 @@ func playPeer(gateway string, in io.Reader, out io.Writer) error {
 			return err
 		}
 		for range count {
-			conn, err := net.Dial("tcp", gateway)
+			conn, err := openRaw(ctx, gateway, hello)
 			if err != nil {
-				return err
-			}
-			if _, err := conn.Write(hello); err != nil {
 				return err
 			}
 			open = append(open, conn, <-accepted)
 		}
-		fmt.Fprintln(out, len(open))
+		_, _ = fmt.Fprintln(out, len(open))
 	}
 	return nil
+}
+
+// openRaw connects and sends.
+func openRaw(ctx context.Context, addr string, data []byte) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	_, err = conn.Write(data)
+	return conn, err
 }
 
 // BenchmarkIdleConnection rests 2,000 connections and reports what each costs the gateway's process: Go's heap and
@@ -100,7 +108,7 @@ type peerProcess struct {
 
 func startPeer(b *testing.B, g *gateway) *peerProcess {
 	b.Helper()
-	command := exec.Command(os.Args[0])
+	command := exec.CommandContext(b.Context(), os.Args[0]) //nolint:gosec // this very binary
 	command.Env = append(os.Environ(), peerVariable+"="+g.addr)
 	command.Stderr = os.Stderr
 	in, err := command.StdinPipe()
@@ -115,7 +123,7 @@ func startPeer(b *testing.B, g *gateway) *peerProcess {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() {
-		in.Close()
+		_ = in.Close()
 		_ = command.Wait()
 	})
 	peer := &peerProcess{hello: helloFor(b, acmeHost), in: in, out: bufio.NewScanner(out)}

@@ -15,8 +15,8 @@ import (
 )
 
 // Each benchmark takes the direct way and the way through the gateway in turns, so that both see the same machine, and
-// reports the two beside their ratio. Client, gateway and tenant share its cores: what the gateway adds is what it costs
-// when there is none to spare.
+// reports the two beside their ratio. Client, gateway and tenant share its cores: what the gateway adds is what it
+// costs when there is none to spare.
 
 const chunk = 16 * megabyte
 
@@ -60,7 +60,7 @@ func BenchmarkConnect(b *testing.B) {
 			took[way] = append(took[way], timed(func() {
 				conn := dialTLS(b, addr, tenant)
 				roundTrip(b, conn, []byte("x"))
-				conn.Close()
+				_ = conn.Close()
 			}))
 		}
 	}
@@ -83,11 +83,8 @@ func startBench(b *testing.B) (*gateway, *tenantServer, string) {
 // startPlain serves connections that come without a PROXY header.
 func startPlain(b *testing.B, serve func(net.Conn)) string {
 	b.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { listener.Close() })
+	listener := listenTCP(b)
+	b.Cleanup(func() { _ = listener.Close() })
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -102,11 +99,11 @@ func startPlain(b *testing.B, serve func(net.Conn)) string {
 
 func dialTLS(b *testing.B, addr string, tenant *tenantServer) *tls.Conn {
 	b.Helper()
-	conn, err := tls.Dial("tcp", addr, &tls.Config{ServerName: acmeHost, RootCAs: tenant.roots})
-	if err != nil {
+	conn := tls.Client(dialTCP(b, addr), &tls.Config{ServerName: acmeHost, RootCAs: tenant.roots})
+	if err := conn.HandshakeContext(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { conn.Close() })
+	b.Cleanup(func() { _ = conn.Close() })
 	return conn
 }
 

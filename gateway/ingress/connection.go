@@ -22,7 +22,7 @@ func (s *Server) admit(ctx context.Context, client *net.TCPConn) {
 	source := sourceOf(clientAddr(client))
 	if refusal := s.admission.enter(source); refusal != ResultRouted {
 		s.Metrics.decided(refusal)
-		client.Close()
+		_ = client.Close()
 		return
 	}
 	s.connections.Go(func() {
@@ -42,7 +42,7 @@ func clientAddr(client *net.TCPConn) netip.Addr {
 func (s *Server) handle(parent context.Context, client *net.TCPConn) {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	session, upstream, result := s.open(ctx, cancel, client)
 	s.Metrics.decided(result)
 	if result != ResultRouted {
@@ -87,8 +87,6 @@ func (s *Server) open(
 
 // greet reads the ClientHello within its time limit.
 func (s *Server) greet(ctx context.Context, client *net.TCPConn) (hello, Result) {
-	stop := context.AfterFunc(ctx, func() { client.Close() })
-	defer stop()
 	start := s.Clock.Now()
 	if err := limitUnacknowledged(client, userTimeout); err != nil {
 		return hello{}, ResultClientGone
@@ -96,7 +94,7 @@ func (s *Server) greet(ctx context.Context, client *net.TCPConn) (hello, Result)
 	if err := client.SetReadDeadline(start.Add(s.Config.HandshakeTimeout)); err != nil {
 		return hello{}, ResultClientGone
 	}
-	h, result := readHello(client, s.Config.MaxHelloBytes)
+	h, result := readHello(ctx, client, s.Config.MaxHelloBytes)
 	if result == ResultRouted {
 		s.Metrics.handshake.Observe(s.Clock.Since(start).Seconds())
 	}
@@ -146,11 +144,11 @@ func (s *Server) connect(
 		return nil, err
 	}
 	if err := limitUnacknowledged(upstream, userTimeout); err != nil {
-		upstream.Close()
+		_ = upstream.Close()
 		return nil, err
 	}
 	if err := s.sendFirst(upstream, first); err != nil {
-		upstream.Close()
+		_ = upstream.Close()
 		return nil, fmt.Errorf("send to chat server: %w", err)
 	}
 	return upstream, nil

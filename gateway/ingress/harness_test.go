@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"runtime"
 	"strings"
@@ -23,7 +24,7 @@ import (
 )
 
 // patience bounds every wait of these tests; none of them waits this long when all is well.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // routeMap is a route table that tests change at will.
 type routeMap struct {
@@ -68,17 +69,17 @@ type gateway struct {
 
 // startGateway serves with the default configuration after change has adapted it. The test ends by draining it and
 // fails when anything of it keeps running.
-func startGateway(t testing.TB, change func(*ingress.Config)) *gateway {
-	t.Helper()
-	listener, err := ingress.Listen(t.Context(), "127.0.0.1:0")
+func startGateway(tb testing.TB, change func(*ingress.Config)) *gateway {
+	tb.Helper()
+	listener, err := ingress.Listen(tb.Context(), "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return startGatewayOn(t, listener, listener.Addr().String(), change)
+	return startGatewayOn(tb, listener, listener.Addr().String(), change)
 }
 
-func startGatewayOn(t testing.TB, listener ingress.Listener, addr string, change func(*ingress.Config)) *gateway {
-	t.Helper()
+func startGatewayOn(tb testing.TB, listener ingress.Listener, addr string, change func(*ingress.Config)) *gateway {
+	tb.Helper()
 	g := &gateway{
 		addr:      addr,
 		routes:    &routeMap{hosts: map[string]string{}},
@@ -96,30 +97,30 @@ func startGatewayOn(t testing.TB, listener ingress.Listener, addr string, change
 		Metrics: ingress.NewMetrics(g.registry), Clock: clock.RealClock{},
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	g.Server = server
-	g.serve(t, listener)
+	g.serve(tb, listener)
 	return g
 }
 
-func (g *gateway) serve(t testing.TB, listener ingress.Listener) {
-	t.Helper()
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+func (g *gateway) serve(tb testing.TB, listener ingress.Listener) {
+	tb.Helper()
+	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
 	ended := make(chan error, 1)
 	g.stop, g.ended = stop, ended
 	go func() {
 		defer close(ended)
 		ended <- g.Serve(ctx, listener)
 	}()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
-			t.Errorf("Serve: %v", err)
+			tb.Errorf("Serve: %v", err)
 		}
-		assertNothingRuns(t)
+		assertNothingRuns(tb)
 	})
-	eventually(t, "the gateway is ready", func() bool { return g.Ready() == nil })
+	eventually(tb, "the gateway is ready", func() bool { return g.Ready() == nil })
 }
 
 func (g *gateway) logger() logr.Logger {
@@ -148,7 +149,11 @@ func (g *gateway) dial(ctx context.Context, tenant string) (*net.TCPConn, error)
 	if err != nil {
 		return nil, err
 	}
-	return conn.(*net.TCPConn), nil
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return nil, fmt.Errorf("got a %T", conn)
+	}
+	return tcp, nil
 }
 
 // serveTenant lets a name lead to a tenant whose chat server listens at addr.
@@ -160,11 +165,11 @@ func (g *gateway) serveTenant(host, tenant, addr string) {
 }
 
 // metric reads one series, zero when there is none.
-func (g *gateway) metric(t testing.TB, name string, labels ...string) float64 {
-	t.Helper()
+func (g *gateway) metric(tb testing.TB, name string, labels ...string) float64 {
+	tb.Helper()
 	families, err := g.registry.Gather()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, family := range families {
 		if family.GetName() != "chattenant_gateway_ingress_"+name {
@@ -184,16 +189,16 @@ func (g *gateway) metric(t testing.TB, name string, labels ...string) float64 {
 	return 0
 }
 
-func (g *gateway) decided(t testing.TB, result ingress.Result) float64 {
-	t.Helper()
-	return g.metric(t, "connections_total", string(result))
+func (g *gateway) decided(tb testing.TB, result ingress.Result) float64 {
+	tb.Helper()
+	return g.metric(tb, "connections_total", string(result))
 }
 
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, condition func() bool) {
+	tb.Helper()
 	for deadline := time.Now().Add(patience); !condition(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("after %s still not true: %s", patience, what)
+			tb.Fatalf("after %s still not true: %s", patience, what)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
@@ -201,9 +206,9 @@ func eventually(t testing.TB, what string, condition func() bool) {
 
 // assertNothingRuns looks for the package's own goroutines in a dump of all stacks. One that has done its work may need
 // another moment to be gone.
-func assertNothingRuns(t testing.TB) {
-	t.Helper()
-	eventually(t, "no goroutine of the gateway is left", func() bool { return !bytes.Contains(stacks(), ownFrame) })
+func assertNothingRuns(tb testing.TB) {
+	tb.Helper()
+	eventually(tb, "no goroutine of the gateway is left", func() bool { return !bytes.Contains(stacks(), ownFrame) })
 }
 
 // ownFrame marks goroutines that run in, or were started by, the package under test and not its tests.

@@ -4,6 +4,7 @@
 package ingress
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -25,8 +26,8 @@ type hello struct {
 
 // readHello reads one ClientHello, however it is cut into segments and records. The standard library parses it, which
 // is also what the chat server behind reads it with: two parsers could be made to see two names. It returns when the
-// message is complete, at the connection's read deadline, or after maxBytes.
-func readHello(conn net.Conn, maxBytes int) (hello, Result) {
+// message is complete, at the connection's read deadline, or after maxBytes; when ctx ends it closes the connection.
+func readHello(ctx context.Context, conn net.Conn, maxBytes int) (hello, Result) {
 	recorder := &recorder{Conn: conn, room: maxBytes}
 	var name string
 	err := tls.Server(recorder, &tls.Config{
@@ -35,7 +36,7 @@ func readHello(conn net.Conn, maxBytes int) (hello, Result) {
 			name = info.ServerName
 			return nil, errHelloSeen
 		},
-	}).Handshake()
+	}).HandshakeContext(ctx)
 	if errors.Is(err, errHelloSeen) {
 		return hello{serverName: name, raw: recorder.read}, ResultRouted
 	}

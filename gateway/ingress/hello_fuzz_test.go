@@ -53,7 +53,7 @@ func FuzzReadHello(f *testing.F) {
 func fuzzRead(t *testing.T, data []byte, r io.Reader) (hello, Result) {
 	t.Helper()
 	conn := &scriptedConn{r: r}
-	got, result := readHello(conn, fuzzMaxHello)
+	got, result := readHello(t.Context(), conn, fuzzMaxHello)
 	if conn.written > 0 {
 		t.Errorf("answered %d bytes: the handshake is the tenant's", conn.written)
 	}
@@ -77,12 +77,12 @@ type helloCapture struct {
 func (c *helloCapture) Write(p []byte) (int, error) { return c.Buffer.Write(p) }
 func (c *helloCapture) Read([]byte) (int, error)    { return 0, errStop }
 
-func goClientHello(t testing.TB, name string) []byte {
-	t.Helper()
+func goClientHello(tb testing.TB, name string) []byte {
+	tb.Helper()
 	var conn helloCapture
 	config := &tls.Config{ServerName: name, InsecureSkipVerify: true} //nolint:gosec // there is no server to verify
-	if err := tls.Client(&conn, config).Handshake(); !errors.Is(err, errStop) {
-		t.Fatal(err)
+	if err := tls.Client(&conn, config).HandshakeContext(tb.Context()); !errors.Is(err, errStop) {
+		tb.Fatal(err)
 	}
 	return conn.Bytes()
 }

@@ -25,30 +25,30 @@ func (c *captureConn) Write(p []byte) (int, error) { return c.sent.Write(p) }
 func (c *captureConn) Read([]byte) (int, error)    { return 0, errCaptured }
 
 // clientHello is what Go's TLS client sends first, in one record.
-func clientHello(t testing.TB, config *tls.Config) []byte {
-	t.Helper()
+func clientHello(tb testing.TB, config *tls.Config) []byte {
+	tb.Helper()
 	var conn captureConn
-	if err := tls.Client(&conn, config).Handshake(); !errors.Is(err, errCaptured) {
-		t.Fatalf("Handshake: %v", err)
+	if err := tls.Client(&conn, config).HandshakeContext(tb.Context()); !errors.Is(err, errCaptured) {
+		tb.Fatalf("Handshake: %v", err)
 	}
 	return conn.sent.Bytes()
 }
 
 // helloFor names a host exactly as given, even where Go's client would not: the name is swapped in afterwards.
-func helloFor(t testing.TB, name string) []byte {
-	t.Helper()
+func helloFor(tb testing.TB, name string) []byte {
+	tb.Helper()
 	placeholder := bytes.Repeat([]byte("x"), len(name))
-	hello := clientHello(t, &tls.Config{ServerName: string(placeholder)})
+	hello := clientHello(tb, &tls.Config{ServerName: string(placeholder)})
 	if bytes.Count(hello, placeholder) != 1 {
-		t.Fatalf("cannot place the name %q", name)
+		tb.Fatalf("cannot place the name %q", name)
 	}
 	return bytes.Replace(hello, placeholder, []byte(name), 1)
 }
 
 // helloWithoutName has no server_name extension.
-func helloWithoutName(t testing.TB) []byte {
-	t.Helper()
-	return clientHello(t, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // there is no server to verify
+func helloWithoutName(tb testing.TB) []byte {
+	tb.Helper()
+	return clientHello(tb, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // there is no server to verify
 }
 
 const (
@@ -57,9 +57,9 @@ const (
 )
 
 // withExtension adds an extension at the end of a ClientHello that lies in one record.
-func withExtension(t testing.TB, hello []byte, id uint16, body []byte) []byte {
-	t.Helper()
-	at := extensionsAt(t, hello)
+func withExtension(tb testing.TB, hello []byte, id uint16, body []byte) []byte {
+	tb.Helper()
+	at := extensionsAt(tb, hello)
 	extension := binary.BigEndian.AppendUint16(nil, id)
 	extension = binary.BigEndian.AppendUint16(extension, uint16(len(body)&0xffff))
 	extension = append(extension, body...)
@@ -71,14 +71,14 @@ func withExtension(t testing.TB, hello []byte, id uint16, body []byte) []byte {
 }
 
 // extensionsAt finds the length of the extensions: they come after version, random, session, suites and compression.
-func extensionsAt(t testing.TB, hello []byte) int {
-	t.Helper()
+func extensionsAt(tb testing.TB, hello []byte) int {
+	tb.Helper()
 	at := recordHeader + handshakeHeader + 2 + 32
 	at += 1 + int(hello[at])
 	at += 2 + int(binary.BigEndian.Uint16(hello[at:]))
 	at += 1 + int(hello[at])
 	if rest := len(hello) - at - 2; rest != int(binary.BigEndian.Uint16(hello[at:])) {
-		t.Fatalf("extensions of %d bytes, but %d left", binary.BigEndian.Uint16(hello[at:]), rest)
+		tb.Fatalf("extensions of %d bytes, but %d left", binary.BigEndian.Uint16(hello[at:]), rest)
 	}
 	return at
 }

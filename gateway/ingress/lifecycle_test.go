@@ -107,7 +107,7 @@ func TestBytesAreCountedForTheirTenant(t *testing.T) {
 	hello := helloFor(t, acmeHost)
 	conn := g.open(t, hello)
 	assertEcho(t, conn, "0123456789")
-	conn.Close()
+	_ = conn.Close()
 	eventually(t, "the connection has ended", func() bool { return g.metric(t, "active_connections", "acme") == 0 })
 	want := float64(len(hello) + 10)
 	for _, direction := range []string{"in", "out"} {
@@ -128,14 +128,14 @@ func TestADrainLetsOpenConnectionsEnd(t *testing.T) {
 	g.stop()
 	eventually(t, "readiness is off", func() bool { return g.Ready() != nil })
 	eventually(t, "nobody is accepted", func() bool {
-		late, err := net.Dial("tcp", g.addr)
+		late, err := new(net.Dialer).DialContext(t.Context(), "tcp", g.addr)
 		if err == nil {
-			late.Close()
+			_ = late.Close()
 		}
 		return err != nil
 	})
 	assertEcho(t, conn, "unhurried")
-	conn.Close()
+	_ = conn.Close()
 	start := time.Now()
 	if err := <-g.ended; err != nil {
 		t.Errorf("Serve: %v", err)

@@ -16,16 +16,16 @@ import (
 )
 
 // rawTenant is routed for host and echoes everything, the ClientHello included.
-func (g *gateway) rawTenant(t testing.TB, host, name string) {
-	t.Helper()
-	g.serveTenant(host, name, startTenant(t, echo).addr)
+func (g *gateway) rawTenant(tb testing.TB, host, name string) {
+	tb.Helper()
+	g.serveTenant(host, name, startTenant(tb, echo).addr)
 }
 
 // open brings a connection to its tenant, which has echoed the hello when open returns.
-func (g *gateway) open(t testing.TB, hello []byte) *net.TCPConn {
-	t.Helper()
-	conn := g.connect(t)
-	assertEcho(t, conn, string(hello))
+func (g *gateway) open(tb testing.TB, hello []byte) *net.TCPConn {
+	tb.Helper()
+	conn := g.connect(tb)
+	assertEcho(tb, conn, string(hello))
 	return conn
 }
 
@@ -42,7 +42,7 @@ func TestASourceHasItsShareAndGetsItBack(t *testing.T) {
 	if got := g.decided(t, ingress.ResultSourceLimit); got != 1 {
 		t.Errorf("source limits counted: %v, want 1", got)
 	}
-	first.Close()
+	_ = first.Close()
 	eventually(t, "the place is free again", func() bool { return g.metric(t, "active_connections", "acme") == 1 })
 	g.openWhenAdmitted(t, hello)
 }
@@ -73,7 +73,7 @@ func TestTheGatewayIsFullAtItsTotal(t *testing.T) {
 	g := startGateway(t, func(c *ingress.Config) { c.MaxConnections = 1 })
 	g.rawTenant(t, acmeHost, "acme")
 	hello := helloFor(t, acmeHost)
-	g.open(t, hello).Close()
+	_ = g.open(t, hello).Close()
 	eventually(t, "the first has left", func() bool { return g.metric(t, "active_connections", "acme") == 0 })
 	g.openWhenAdmitted(t, hello)
 	before := g.decided(t, ingress.ResultTotalLimit)
@@ -138,7 +138,7 @@ func TestThousandsOfIdleConnectionsStayOpen(t *testing.T) {
 		t.Errorf("active connections: %v, want %d", got, count)
 	}
 	forAll(conns, func(i int) { assertEcho(t, conns[i], "still here") })
-	forAll(conns, func(i int) { conns[i].Close() })
+	forAll(conns, func(i int) { _ = conns[i].Close() })
 	eventually(t, "all are gone", func() bool { return g.metric(t, "active_connections", "acme") == 0 })
 }
 

@@ -57,8 +57,8 @@ func (r *relay) run(ctx context.Context) {
 
 // abort closes both connections, which ends both directions.
 func (r *relay) abort() {
-	r.client.Close()
-	r.upstream.Close()
+	_ = r.client.Close()
+	_ = r.upstream.Close()
 }
 
 // pump carries one direction. An end of file is passed on as one, so that the other direction may still finish; any

@@ -77,7 +77,7 @@ func TestTheClientMaySendAfterTheTenantHasFinished(t *testing.T) {
 	if _, err := io.WriteString(conn, "afterthought"); err != nil {
 		t.Fatal(err)
 	}
-	conn.Close()
+	_ = conn.Close()
 	if want := string(hello) + "afterthought"; string(<-got) != want {
 		t.Error("what the client sent last did not arrive")
 	}
@@ -106,7 +106,7 @@ func TestAClientThatBreaksOffEndsTheConnection(t *testing.T) {
 	if err := conn.SetLinger(0); err != nil {
 		t.Fatal(err)
 	}
-	conn.Close()
+	_ = conn.Close()
 	select {
 	case <-ended:
 	case <-time.After(patience):
@@ -122,20 +122,20 @@ func TestAnIdleConnectionIsClosed(t *testing.T) {
 
 // TestOneBusyDirectionKeepsTheOtherOpen lets only the tenant speak, for several idle time-outs.
 func TestOneBusyDirectionKeepsTheOtherOpen(t *testing.T) {
-	const idle = 400 * time.Millisecond
+	const idle = 2 * time.Second
 	g := startGateway(t, func(c *ingress.Config) { c.IdleTimeout = idle })
 	tenant := startTenant(t, func(conn net.Conn) {
-		for range 20 {
+		for range 10 {
 			if _, err := conn.Write([]byte(".")); err != nil {
 				return
 			}
-			time.Sleep(idle / 5)
+			time.Sleep(idle / 6)
 		}
 		echo(conn)
 	})
 	g.serveTenant(acmeHost, "acme", tenant.addr)
 	conn := g.send(t, helloFor(t, acmeHost))
-	dots := make([]byte, 20)
+	dots := make([]byte, 10)
 	if _, err := io.ReadFull(conn, dots); err != nil {
 		t.Fatalf("cut while the tenant spoke: %v", err)
 	}
@@ -155,7 +155,7 @@ func TestAHalfClosedConnectionMayRestLess(t *testing.T) {
 
 // TestASlowReaderGetsEverything reads slower than the tenant sends, over more than one burst.
 func TestASlowReaderGetsEverything(t *testing.T) {
-	g := startGateway(t, func(c *ingress.Config) { c.IdleTimeout = 500 * time.Millisecond })
+	g := startGateway(t, func(c *ingress.Config) { c.IdleTimeout = 2 * time.Second })
 	sent := bytes.Repeat([]byte("0123456789abcdef"), megabyte)
 	tenant := startTenant(t, func(conn net.Conn) {
 		_, _ = conn.Write(sent)
@@ -170,7 +170,7 @@ func TestASlowReaderGetsEverything(t *testing.T) {
 		if err != nil {
 			break
 		}
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(400 * time.Millisecond)
 	}
 	if !bytes.Equal(got.Bytes(), sent) {
 		t.Errorf("got %d bytes, want %d", got.Len(), len(sent))

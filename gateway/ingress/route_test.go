@@ -121,7 +121,7 @@ func TestAHelloArrivesByteForByte(t *testing.T) {
 
 func TestAHandshakeSucceedsHoweverItIsCut(t *testing.T) {
 	tests := map[string]func(net.Conn) net.Conn{
-		"every byte a segment": func(c net.Conn) net.Conn { return &dribble{Conn: c, pause: 50 * time.Microsecond} },
+		"every byte a segment": func(c net.Conn) net.Conn { return &dribble{Conn: c} },
 		"records of 16 bytes":  func(c net.Conn) net.Conn { return &refragment{Conn: c} },
 	}
 	for name, wrap := range tests {

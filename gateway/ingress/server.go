@@ -111,7 +111,7 @@ func (s *Server) drain(listener Listener, accepted <-chan struct{}, cut context.
 	s.state.Store(int32(draining))
 	s.Log.Info("draining", "delay", s.Config.DrainDelay, "timeout", s.Config.DrainTimeout)
 	s.Clock.Sleep(s.Config.DrainDelay)
-	listener.Close()
+	_ = listener.Close()
 	<-accepted
 	ended := make(chan struct{})
 	go func() {

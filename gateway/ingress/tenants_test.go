@@ -29,15 +29,15 @@ type tenantServer struct {
 }
 
 // startTLSTenant terminates TLS for host and echoes.
-func startTLSTenant(t testing.TB, host string) *tenantServer {
-	t.Helper()
-	cert := newCertificate(t, host)
+func startTLSTenant(tb testing.TB, host string) *tenantServer {
+	tb.Helper()
+	cert := newCertificate(tb, host)
 	config := &tls.Config{
 		MinVersion:   tls.VersionTLS12,
 		Certificates: []tls.Certificate{cert},
 		NextProtos:   []string{"http/1.1", "acme-tls/1"},
 	}
-	tenant := startTenant(t, func(conn net.Conn) { echo(tls.Server(conn, config)) })
+	tenant := startTenant(tb, func(conn net.Conn) { echo(tls.Server(conn, config)) })
 	tenant.roots = rootsOf(cert)
 	return tenant
 }
@@ -49,12 +49,9 @@ func rootsOf(cert tls.Certificate) *x509.CertPool {
 }
 
 // startTenant hands every connection to serve after the PROXY header; serve owns it.
-func startTenant(t testing.TB, serve func(net.Conn)) *tenantServer {
-	t.Helper()
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+func startTenant(tb testing.TB, serve func(net.Conn)) *tenantServer {
+	tb.Helper()
+	inner := listenTCP(tb)
 	tenant := &tenantServer{addr: inner.Addr().String()}
 	listener := &proxyproto.Listener{
 		Listener:   inner,
@@ -62,8 +59,8 @@ func startTenant(t testing.TB, serve func(net.Conn)) *tenantServer {
 	}
 	var connections sync.WaitGroup
 	connections.Go(func() { tenant.acceptAll(listener, &connections, serve) })
-	t.Cleanup(func() {
-		listener.Close()
+	tb.Cleanup(func() {
+		_ = listener.Close()
 		connections.Wait()
 	})
 	return tenant
@@ -76,26 +73,33 @@ func (s *tenantServer) acceptAll(listener net.Listener, connections *sync.WaitGr
 			return
 		}
 		connections.Go(func() {
-			defer conn.Close()
-			header := conn.(*proxyproto.Conn).ProxyHeader()
-			if header == nil {
-				return
+			defer func() { _ = conn.Close() }()
+			if s.note(conn) {
+				serve(conn)
 			}
-			s.mu.Lock()
-			s.headers = append(s.headers, header)
-			s.mu.Unlock()
-			serve(conn)
 		})
 	}
 }
 
+// note keeps a connection's PROXY header, if it has one.
+func (s *tenantServer) note(conn net.Conn) bool {
+	proxied, ok := conn.(*proxyproto.Conn)
+	if !ok || proxied.ProxyHeader() == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.headers = append(s.headers, proxied.ProxyHeader())
+	return true
+}
+
 // header is the PROXY header of the connection that came n-th, from 0.
-func (s *tenantServer) header(t testing.TB, n int) *proxyproto.Header {
-	t.Helper()
+func (s *tenantServer) header(tb testing.TB, n int) *proxyproto.Header {
+	tb.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.headers) <= n {
-		t.Fatalf("the tenant saw %d connections, want more than %d", len(s.headers), n)
+		tb.Fatalf("the tenant saw %d connections, want more than %d", len(s.headers), n)
 	}
 	return s.headers[n]
 }
@@ -107,21 +111,25 @@ func (s *tenantServer) seen() int {
 }
 
 func echo(conn net.Conn) {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_, _ = io.Copy(conn, conn)
 }
 
 // rawTCP is the connection beneath the one that startTenant hands out.
 func rawTCP(conn net.Conn) *net.TCPConn {
-	tcp, _ := conn.(*proxyproto.Conn).TCPConn()
+	proxied, ok := conn.(*proxyproto.Conn)
+	if !ok {
+		return nil
+	}
+	tcp, _ := proxied.TCPConn()
 	return tcp
 }
 
-func newCertificate(t testing.TB, host string) tls.Certificate {
-	t.Helper()
+func newCertificate(tb testing.TB, host string) tls.Certificate {
+	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
@@ -133,11 +141,11 @@ func newCertificate(t testing.TB, host string) tls.Certificate {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	leaf, err := x509.ParseCertificate(der)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }

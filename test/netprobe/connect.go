@@ -13,7 +13,7 @@ import (
 func probeTCP(ctx context.Context, target Target) (Outcome, string) {
 	conn, outcome, detail := connect(ctx, "tcp", target.Address)
 	if conn != nil {
-		conn.Close()
+		_ = conn.Close()
 	}
 	return outcome, detail
 }
@@ -27,7 +27,7 @@ func connect(ctx context.Context, network, address string) (net.Conn, Outcome, s
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		if err := conn.SetDeadline(deadline); err != nil {
-			conn.Close()
+			_ = conn.Close()
 			return nil, OutcomeFailed, err.Error()
 		}
 	}
@@ -39,7 +39,7 @@ func probeTLS(ctx context.Context, target Target) (Outcome, string) {
 	if conn == nil {
 		return outcome, detail
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	client := tls.Client(conn, &tls.Config{
 		ServerName:         target.serverName(),
 		InsecureSkipVerify: true, //nolint:gosec // whether one gets through is the question, not to whom

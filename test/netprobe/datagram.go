@@ -24,7 +24,7 @@ func probeUDP(ctx context.Context, target Target) (Outcome, string) {
 	if conn == nil {
 		return outcome, detail
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	return exchange(conn, []byte("netprobe"), func([]byte) (string, bool) { return "", true })
 }
 
@@ -55,7 +55,7 @@ func probeDNS(ctx context.Context, target Target) (Outcome, string) {
 	if conn == nil {
 		return outcome, detail
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	return exchange(conn, question, func(answer []byte) (string, bool) { return dnsAnswer(id, answer) })
 }
 

@@ -49,9 +49,9 @@ func listenTCP(ctx context.Context, port int, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("listen on TCP: %w", err)
 	}
-	defer context.AfterFunc(ctx, func() { listener.Close() })()
-	defer listener.Close()
-	fmt.Fprintln(out, "tcp", listener.Addr())
+	defer context.AfterFunc(ctx, func() { _ = listener.Close() })()
+	defer func() { _ = listener.Close() }()
+	_, _ = fmt.Fprintln(out, "tcp", listener.Addr())
 	var echoes sync.WaitGroup
 	defer echoes.Wait()
 	for {
@@ -67,8 +67,8 @@ func listenTCP(ctx context.Context, port int, out io.Writer) error {
 }
 
 func echo(ctx context.Context, conn net.Conn) {
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	defer func() { _ = conn.Close() }()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	_, _ = io.Copy(conn, conn) // how it ends is the other side's business
 }
 
@@ -79,9 +79,9 @@ func listenUDP(ctx context.Context, port int, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("listen on UDP: %w", err)
 	}
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	defer conn.Close()
-	fmt.Fprintln(out, "udp", conn.LocalAddr())
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	defer func() { _ = conn.Close() }()
+	_, _ = fmt.Fprintln(out, "udp", conn.LocalAddr())
 	buffer := make([]byte, maxDatagram)
 	for {
 		n, from, err := conn.ReadFrom(buffer)

@@ -18,7 +18,7 @@ func TestWhatListensIsReachable(t *testing.T) {
 	reader, writer := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {
-		defer writer.Close()
+		defer func() { _ = writer.Close() }()
 		ended <- run(ctx, []string{"listen", "--tcp", "0", "--udp", "0"}, streams{out: writer, err: writer})
 	}()
 	lines := bufio.NewScanner(reader)

@@ -82,7 +82,7 @@ func main() {
 func run(ctx context.Context, args []string, std streams) int {
 	status, err := dispatch(ctx, args, std)
 	if err != nil {
-		fmt.Fprintln(std.err, "netprobe:", err)
+		_, _ = fmt.Fprintln(std.err, "netprobe:", err)
 	}
 	return status
 }

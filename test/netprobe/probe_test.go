@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -63,35 +64,35 @@ func tryOne(t *testing.T, target Target) Result {
 // closedPort is a loopback address nobody listens on.
 func closedPort(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	return listener.Addr().String()
 }
 
 // silentTCP accepts, or lets the kernel accept, and says nothing.
 func silentTCP(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { listener.Close() })
+	t.Cleanup(func() { _ = listener.Close() })
 	return listener.Addr().String()
 }
 
 // serveUDP answers every datagram with what answer makes of it, if anything.
 func serveUDP(t *testing.T, answer func([]byte) []byte) string {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	conn, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan struct{})
 	t.Cleanup(func() {
-		conn.Close()
+		_ = conn.Close()
 		<-ended
 	})
 	go func() {
@@ -117,6 +118,7 @@ func silence([]byte) []byte { return nil }
 
 // resolver answers queries for name only, with NXDOMAIN.
 func resolver(t *testing.T, name string) func([]byte) []byte {
+	t.Helper()
 	return func(query []byte) []byte {
 		var message dnsmessage.Message
 		if err := message.Unpack(query); err != nil {
@@ -215,7 +217,7 @@ func fullBacklog(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { syscall.Close(fd) })
+	t.Cleanup(func() { _ = syscall.Close(fd) })
 	if err := errors.Join(
 		syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}),
 		syscall.Listen(fd, 0),
@@ -226,12 +228,17 @@ func fullBacklog(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port)
-	conn, err := net.Dial("tcp", address) // the kernel holds one more than the backlog
+	inet, ok := name.(*syscall.SockaddrInet4)
+	if !ok {
+		t.Fatalf("bound to a %T", name)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", inet.Port)
+	// The kernel holds one more than the backlog.
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() { _ = conn.Close() })
 	return address
 }
 
@@ -323,7 +330,7 @@ func TestTheTerminationMessageIsWholeOrMissing(t *testing.T) {
 		t.Fatalf("exit status %d", status)
 	}
 	var results []Result
-	data, err := os.ReadFile(file)
+	data, err := fs.ReadFile(os.DirFS(filepath.Dir(file)), filepath.Base(file))
 	if err != nil {
 		t.Fatal(err)
 	}
