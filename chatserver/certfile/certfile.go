@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -50,8 +51,8 @@ func (r *Reloader) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error
 // NotAfter is when the current certificate expires.
 func (r *Reloader) NotAfter() time.Time { return r.current.Load().Leaf.NotAfter }
 
-// Run looks for a new certificate every interval until ctx ends. A pair that does not fit together, as between the writing of two
-// files, leaves the old one in service.
+// Run looks for a new certificate every interval until ctx ends. A pair that does not fit together, as between the
+// writing of two files, leaves the old one in service.
 func (r *Reloader) Run(ctx context.Context, interval time.Duration) {
 	ticker := r.clock.NewTicker(interval)
 	defer ticker.Stop()
@@ -89,7 +90,7 @@ func (r *Reloader) reload() (changed bool, err error) {
 func Fingerprint(files ...string) ([]byte, error) {
 	hash := sha256.New()
 	for _, file := range files {
-		content, err := os.ReadFile(file)
+		content, err := os.ReadFile(filepath.Clean(file))
 		if err != nil {
 			return nil, fmt.Errorf("read certificate file: %w", err)
 		}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"k8s.io/utils/clock"
 
 	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/chatserver/redacted"
@@ -31,8 +32,13 @@ type Config struct {
 	// TLS has the roots to trust; nil trusts the system's. The server's name is the endpoint's.
 	TLS *tls.Config
 	// Dial makes the connection; nil dials the endpoint's host. It lets a test reach a name that does not resolve.
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	Dial DialFunc
+	// Clock times reconnects; nil is the real one.
+	Clock clock.WithDelayedExecution
 }
+
+// DialFunc makes a network connection.
+type DialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // Client makes requests to one endpoint. Safe for concurrent use.
 type Client struct {
@@ -55,6 +61,9 @@ func New(config Config) (*Client, error) {
 	}
 	if config.TLS == nil {
 		config.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if config.Clock == nil {
+		config.Clock = clock.RealClock{}
 	}
 	transport := &http.Transport{TLSClientConfig: config.TLS.Clone(), DialContext: config.Dial}
 	return &Client{
@@ -124,11 +133,11 @@ var errNoCookie = errors.New("the server set no session cookie")
 
 func (c *Client) startSession(ctx context.Context, path string, body any) (Credentials, error) {
 	var session protocol.AgentSession
-	response, err := c.request(ctx, http.MethodPost, path, body, Credentials{}, &session)
+	cookies, err := c.request(ctx, http.MethodPost, path, body, Credentials{}, &session)
 	if err != nil {
 		return Credentials{}, err
 	}
-	for _, cookie := range response.Cookies() {
+	for _, cookie := range cookies {
 		if cookie.Name == cookieName {
 			return Credentials{ID: session.Agent, cookie: redacted.New(cookie.Value)}, nil
 		}
@@ -149,10 +158,10 @@ func (c *Client) SignOut(ctx context.Context, agent Credentials) error {
 	return err
 }
 
-// request sends body as JSON and decodes the answer into out; either may be nil.
+// request sends body as JSON and decodes the answer into out; either may be nil. It returns the cookies set.
 func (c *Client) request(
 	ctx context.Context, method, path string, body any, who Credentials, out any,
-) (*http.Response, error) {
+) ([]*http.Cookie, error) {
 	var payload io.Reader
 	if body != nil {
 		data, err := json.Marshal(body)
@@ -172,7 +181,7 @@ func (c *Client) request(
 		return nil, fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	return response, decodeAnswer(response, out)
+	return response.Cookies(), decodeAnswer(response, out)
 }
 
 // decorate adds what a browser would.

@@ -73,6 +73,9 @@ func (s *Session) dial(ctx context.Context) (*connection, error) {
 	header := http.Header{}
 	s.client.decorate(header, s.who)
 	ws, response, err := dialer.DialContext(ctx, "wss://"+s.client.host+"/api/v1/ws", header)
+	if response != nil {
+		defer func() { _ = response.Body.Close() }()
+	}
 	if err != nil {
 		return nil, handshakeError(response, err)
 	}
@@ -82,7 +85,6 @@ func (s *Session) dial(ctx context.Context) (*connection, error) {
 // handshakeError finds the server's own words in a refused handshake.
 func handshakeError(response *http.Response, err error) error {
 	if response != nil {
-		defer func() { _ = response.Body.Close() }()
 		var refusal *Error
 		if errors.As(decodeAnswer(response, nil), &refusal) {
 			return refusal
@@ -105,7 +107,7 @@ func (c *connection) run() error {
 	}
 	c.send(hello)
 	for {
-		_ = c.ws.SetReadDeadline(time.Now().Add(protocol.SilenceTimeout))
+		_ = c.ws.SetReadDeadline(c.now().Add(protocol.SilenceTimeout))
 		_, data, err := c.ws.ReadMessage()
 		if err != nil {
 			return fmt.Errorf("read: %w", err)
@@ -134,9 +136,11 @@ func (s *Session) hello() *protocol.Hello {
 func (c *connection) send(data []byte) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	_ = c.ws.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_ = c.ws.SetWriteDeadline(c.now().Add(writeTimeout))
 	_ = c.ws.WriteMessage(websocket.TextMessage, data)
 }
+
+func (c *connection) now() time.Time { return c.session.client.config.Clock.Now() }
 
 func (c *connection) close() { _ = c.ws.Close() }
 

@@ -59,7 +59,7 @@ const (
 func (s *Session) Run(ctx context.Context) error {
 	failures := 0
 	for {
-		start := time.Now()
+		start := s.client.config.Clock.Now()
 		err := s.connectOnce(ctx)
 		if ctx.Err() != nil {
 			s.failAll(ctx.Err())
@@ -73,7 +73,7 @@ func (s *Session) Run(ctx context.Context) error {
 			s.observer.Lost(err)
 		}
 		var drained *drainedError
-		if errors.As(err, &drained) || time.Since(start) >= stableAfter {
+		if errors.As(err, &drained) || s.client.config.Clock.Since(start) >= stableAfter {
 			failures = 0
 		}
 		if drained == nil {

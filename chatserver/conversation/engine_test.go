@@ -110,7 +110,8 @@ func TestParallelResendsOnTwoReplicasStoreOneMessage(t *testing.T) {
 	}
 	wg.Wait()
 	for i, f := range answers {
-		if ack, ok := f.(*protocol.Ack); !ok || ack.Seq != 1 || ack.ID != answers[0].(*protocol.Ack).ID {
+		first, firstOK := answers[0].(*protocol.Ack)
+		if ack, ok := f.(*protocol.Ack); !ok || !firstOK || ack.Seq != 1 || ack.ID != first.ID {
 			t.Errorf("answer %d is %+v, first %+v", i, f, answers[0])
 		}
 	}
@@ -216,7 +217,7 @@ func TestCatchUpHandsOverToLiveWithoutGapOrDuplicate(t *testing.T) {
 		}
 		from := int64(0)
 		if i%3 > 0 {
-			from = subscribe(t, engines[0], visitor, nil).position(t, c)
+			from = subscribe(t, engines[0], visitor, nil).position(t)
 		}
 		r := subscribe(t, engines[i%2], visitor, map[uuid.UUID]protocol.Cursor{c: {Epoch: engines[0].Epoch(), Seq: from}})
 		r.waitFor(t, c, from+5)
@@ -225,7 +226,7 @@ func TestCatchUpHandsOverToLiveWithoutGapOrDuplicate(t *testing.T) {
 }
 
 // position waits for caught_up and says where it was; it ends the subscription.
-func (r *reader) position(t *testing.T, c uuid.UUID) int64 {
+func (r *reader) position(t *testing.T) int64 {
 	t.Helper()
 	seq := frameOf[*protocol.CaughtUp](t, r).Seq
 	r.stop(t)

@@ -259,7 +259,8 @@ func TestStoppingAnswersEverythingThatWasAccepted(t *testing.T) {
 	if err := db.Admin(t).QueryRow(t.Context(), `SELECT count(*) FROM event`).Scan(&rows); err != nil || rows != acked {
 		t.Errorf("%d rows for %d acks, %v", rows, acked, err)
 	}
-	if f := send(t, e, visitor, c, uuid.New(), "late"); f.(*protocol.Error).Code != protocol.Unavailable {
-		t.Errorf("after the stop a message is answered with %+v", f)
+	late, ok := send(t, e, visitor, c, uuid.New(), "late").(*protocol.Error)
+	if !ok || late.Code != protocol.Unavailable {
+		t.Errorf("after the stop a message is answered with %+v", late)
 	}
 }

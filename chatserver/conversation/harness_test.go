@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ import (
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
 )
 
-func TestMain(m *testing.M) { storetest.Main(m) }
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
 const patience = 20 * time.Second
 
@@ -91,7 +92,9 @@ func openConversation(t *testing.T, e *conversation.Engine, p identity.Principal
 }
 
 // send submits a message and waits for the answer.
-func send(t *testing.T, e *conversation.Engine, p identity.Principal, c, clientID uuid.UUID, body string) protocol.Frame {
+func send(
+	t *testing.T, e *conversation.Engine, p identity.Principal, c, clientID uuid.UUID, body string,
+) protocol.Frame {
 	t.Helper()
 	answer := make(chan protocol.Frame, 1)
 	e.Submit(p, &protocol.Send{Conversation: c, ClientID: clientID, Body: protocol.NewText(body)}, func(f protocol.Frame) {

@@ -36,6 +36,12 @@ type tail struct {
 
 func (t *tail) next() int64 { return t.first + int64(len(t.frames)) }
 
+// tailOf is what every element of the list holds.
+func tailOf(element *list.Element) *tail {
+	t, _ := element.Value.(*tail)
+	return t
+}
+
 func newRecent(maxBytes int) *recent {
 	return &recent{maxBytes: maxBytes, order: list.New(), elements: map[uuid.UUID]*list.Element{}}
 }
@@ -64,7 +70,7 @@ func (r *recent) add(conversation uuid.UUID, seq int64, frame []byte) {
 func (r *recent) tail(conversation uuid.UUID, seq int64) *tail {
 	if element, ok := r.elements[conversation]; ok {
 		r.order.MoveToFront(element)
-		return element.Value.(*tail)
+		return tailOf(element)
 	}
 	t := &tail{conversation: conversation, first: seq}
 	r.elements[conversation] = r.order.PushFront(t)
@@ -84,7 +90,7 @@ func (r *recent) drop(t *tail, n int) {
 func (r *recent) evict() {
 	for r.bytes > r.maxBytes && r.order.Len() > 0 {
 		element := r.order.Back()
-		t := element.Value.(*tail)
+		t := tailOf(element)
 		r.drop(t, len(t.frames))
 		r.order.Remove(element)
 		delete(r.elements, t.conversation)
@@ -99,7 +105,7 @@ func (r *recent) after(conversation uuid.UUID, seq int64) (frames [][]byte, ok b
 	if !found {
 		return nil, false
 	}
-	t := element.Value.(*tail)
+	t := tailOf(element)
 	if seq+1 < t.first || seq+1 >= t.next() {
 		return nil, false
 	}
@@ -115,7 +121,7 @@ func (r *recent) last(conversation uuid.UUID) int64 {
 	if !ok {
 		return 0
 	}
-	return element.Value.(*tail).next() - 1
+	return tailOf(element).next() - 1
 }
 
 func (r *recent) clear() {

@@ -39,7 +39,7 @@ func (e *Engine) listen(ctx context.Context) {
 		e.log.Error("Lost the connection that hears other replicas", "err", err)
 		select {
 		case <-ctx.Done():
-		case <-e.clock.After(relisten + rand.N(relisten)):
+		case <-e.clock.After(relisten + rand.N(relisten)): //nolint:gosec // Spreads load, hides nothing.
 		}
 	}
 }

@@ -30,7 +30,7 @@ func TestAVisitorsTokenOpensNothingOfAnother(t *testing.T) {
 	token := newVisitor(t, r)
 	intruder := connect(t, r)
 	// A cursor before the victim's message asks for it.
-	intruder.say(`{"type":"hello","protocol":1,"token":"` + token + `","cursors":{"` + conversation + `":{"epoch":1,"seq":0}}}`)
+	intruder.say(`{"type":"hello","protocol":1,"token":"` + token + `"` + cursors(conversation, 1, 0) + `}`)
 	nextOf[*protocol.Welcome](intruder)
 	// Neither a new client id nor the victim's own gets an answer about the conversation.
 	for _, id := range []string{uuid.NewString(), message} {
@@ -49,7 +49,8 @@ func TestAVisitorsTokenOpensNothingOfAnother(t *testing.T) {
 	for _, header := range []http.Header{
 		{"Cookie": {"__Host-session=" + token}}, {"Authorization": {"Bearer " + token}},
 	} {
-		if response, code := call(t, r, http.MethodGet, "/api/v1/agent/session", "", header); code != protocol.Unauthenticated {
+		response, code := call(t, r, http.MethodGet, "/api/v1/agent/session", "", header)
+		if code != protocol.Unauthenticated {
 			t.Errorf("the agents' route answers a visitor's token with %s", response.Status)
 		}
 	}
@@ -63,8 +64,8 @@ func isRefusal(frame protocol.Frame, code protocol.Code) bool {
 func TestAgentsAndVisitorsKeepToTheirParts(t *testing.T) {
 	db := storetest.New(t)
 	r := servertest.Start(t, db)
-	servertest.NewAgent(t, db, "grace@example.org", "Grace")
-	cookie := signIn(t, r, "grace@example.org")
+	servertest.NewAgent(t, db, grace, "Grace")
+	cookie := signIn(t, r)
 	agent, _ := handshake(t, r, withCookie(cookie))
 	agent.say(`{"type":"hello","protocol":1}`)
 	if self := nextOf[*protocol.Welcome](agent).Self; self.Kind != protocol.Agent || self.DisplayName.Reveal() != "Grace" {
@@ -121,8 +122,8 @@ func TestParallelOpensMakeOneConversation(t *testing.T) {
 func TestSigningOutClosesTheSessionsSocketsOnEveryReplica(t *testing.T) {
 	db := storetest.New(t)
 	one, two := servertest.Start(t, db), servertest.Start(t, db)
-	servertest.NewAgent(t, db, "grace@example.org", "Grace")
-	cookie, other := signIn(t, one, "grace@example.org"), signIn(t, one, "grace@example.org")
+	servertest.NewAgent(t, db, grace, "Grace")
+	cookie, other := signIn(t, one), signIn(t, one)
 	var sockets []*wire
 	for _, r := range []*servertest.Replica{one, two} {
 		w, _ := handshake(t, r, withCookie(cookie))
@@ -142,7 +143,8 @@ func TestSigningOutClosesTheSessionsSocketsOnEveryReplica(t *testing.T) {
 			t.Errorf("socket %d: answered %q and closed with %d", i, code, closed)
 		}
 	}
-	if _, code := call(t, two, http.MethodGet, "/api/v1/agent/session", "", withCookie(cookie)); code != protocol.Unauthenticated {
+	_, code := call(t, two, http.MethodGet, "/api/v1/agent/session", "", withCookie(cookie))
+	if code != protocol.Unauthenticated {
 		t.Errorf("the cookie still answers %q", code)
 	}
 	w, _ := handshake(t, two, withCookie(cookie))
@@ -157,8 +159,8 @@ func TestSigningOutClosesTheSessionsSocketsOnEveryReplica(t *testing.T) {
 func TestASessionThatExpiresClosesItsSocket(t *testing.T) {
 	db := storetest.New(t)
 	r := servertest.Start(t, db)
-	servertest.NewAgent(t, db, "grace@example.org", "Grace")
-	cookie := signIn(t, r, "grace@example.org")
+	servertest.NewAgent(t, db, grace, "Grace")
+	cookie := signIn(t, r)
 	_, err := db.Admin(t).Exec(t.Context(), `UPDATE agent_session SET expires_at = now() + interval '1 second'`)
 	if err != nil {
 		t.Fatal(err)
@@ -174,8 +176,8 @@ func TestASessionThatExpiresClosesItsSocket(t *testing.T) {
 func TestTheSessionCookieHasEveryProtection(t *testing.T) {
 	db := storetest.New(t)
 	r := servertest.Start(t, db)
-	servertest.NewAgent(t, db, "grace@example.org", "Grace")
-	c := signIn(t, r, "grace@example.org")
+	servertest.NewAgent(t, db, grace, "Grace")
+	c := signIn(t, r)
 	if c.Name != "__Host-session" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode ||
 		c.Path != "/" || c.Domain != "" {
 		t.Errorf("cookie = %s", strings.ReplaceAll(c.Raw, c.Value, "..."))

@@ -12,23 +12,35 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
+	"github.com/chattenant/chattenant/chatserver/client"
 	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/chatserver/server/servertest"
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
 )
 
-func TestMain(m *testing.M) { storetest.Main(m) }
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-const patience = 15 * time.Second
+const patience = 30 * time.Second
 
-// call makes a request with a JSON body and returns the status and the answer's error code, if it has one.
-func call(t *testing.T, r *servertest.Replica, method, path, body string, header http.Header) (*http.Response, protocol.Code) {
+// answer is what a request was answered with.
+type answer struct {
+	StatusCode int
+	Status     string
+	Header     http.Header
+	Cookies    []*http.Cookie
+	Body       []byte
+}
+
+// call makes a request with a JSON body and returns the answer and its error code, if it has one.
+func call(
+	t *testing.T, r *servertest.Replica, method, path, body string, header http.Header,
+) (answer, protocol.Code) {
 	t.Helper()
 	return callFrom(t, r, "203.0.113.7:4711", method, path, body, header)
 }
@@ -36,7 +48,7 @@ func call(t *testing.T, r *servertest.Replica, method, path, body string, header
 // callFrom is call for a client at another address.
 func callFrom(
 	t *testing.T, r *servertest.Replica, source, method, path, body string, header http.Header,
-) (*http.Response, protocol.Code) {
+) (answer, protocol.Code) {
 	t.Helper()
 	transport := &http.Transport{
 		TLSClientConfig: r.TLS(), DisableKeepAlives: true,
@@ -62,15 +74,14 @@ func callFrom(
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
+	defer func() { _ = response.Body.Close() }()
 	data, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = response.Body.Close()
-	response.Body = io.NopCloser(bytes.NewReader(data))
-	var answer protocol.ErrorBody
-	_ = json.Unmarshal(data, &answer)
-	return response, answer.Error.Code
+	var refusal protocol.ErrorBody
+	_ = json.Unmarshal(data, &refusal)
+	return answer{response.StatusCode, response.Status, response.Header, response.Cookies(), data}, refusal.Error.Code
 }
 
 // wire is a bare WebSocket, for clients that do not keep to the rules.
@@ -80,10 +91,18 @@ type wire struct {
 }
 
 // handshake opens a WebSocket with the headers given on top of the right ones; an empty value removes one.
-func handshake(t *testing.T, r *servertest.Replica, header http.Header) (*wire, *http.Response) {
+func handshake(t *testing.T, r *servertest.Replica, header http.Header) (w *wire, status string) {
+	t.Helper()
+	return handshakeOver(t, r, r.Dial, header)
+}
+
+// handshakeOver is handshake on a connection of the test's making.
+func handshakeOver(
+	t *testing.T, r *servertest.Replica, dial client.DialFunc, header http.Header,
+) (w *wire, status string) {
 	t.Helper()
 	dialer := websocket.Dialer{
-		NetDialContext: r.Dial, TLSClientConfig: r.TLS(), Subprotocols: []string{protocol.Subprotocol},
+		NetDialContext: dial, TLSClientConfig: r.TLS(), Subprotocols: []string{protocol.Subprotocol},
 		HandshakeTimeout: patience,
 	}
 	full := http.Header{"Origin": {servertest.Endpoint}}
@@ -97,19 +116,20 @@ func handshake(t *testing.T, r *servertest.Replica, header http.Header) (*wire, 
 	if err != nil && !errors.Is(err, websocket.ErrBadHandshake) {
 		t.Fatalf("handshake: %v", err)
 	}
+	defer func() { _ = response.Body.Close() }()
 	if conn == nil {
-		return nil, response
+		return nil, response.Status
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return &wire{conn, t}, response
+	return &wire{conn, t}, response.Status
 }
 
 // connect opens a WebSocket.
 func connect(t *testing.T, r *servertest.Replica) *wire {
 	t.Helper()
-	w, response := handshake(t, r, nil)
+	w, status := handshake(t, r, nil)
 	if w == nil {
-		t.Fatalf("handshake answered %s", response.Status)
+		t.Fatalf("handshake answered %s", status)
 	}
 	return w
 }
@@ -186,28 +206,29 @@ func newVisitor(t *testing.T, r *servertest.Replica) string {
 		t.Fatalf("new visitor: %s %s", response.Status, code)
 	}
 	var session protocol.VisitorSession
-	if err := json.NewDecoder(response.Body).Decode(&session); err != nil {
+	if err := json.Unmarshal(response.Body, &session); err != nil {
 		t.Fatal(err)
 	}
 	return session.Token.Reveal()
 }
 
-// signIn returns the session cookie of an agent.
-func signIn(t *testing.T, r *servertest.Replica, email string) *http.Cookie {
+// grace is the agent of these tests.
+const grace = "grace@example.org"
+
+// signIn returns a session cookie of grace's.
+func signIn(t *testing.T, r *servertest.Replica) *http.Cookie {
 	t.Helper()
-	body := `{"email":"` + email + `","password":"` + servertest.Password + `"}`
+	body := `{"email":"` + grace + `","password":"` + servertest.Password + `"}`
 	response, code := call(t, r, http.MethodPost, "/api/v1/agent/session", body, nil)
-	if response.StatusCode != http.StatusOK || len(response.Cookies()) != 1 {
+	if response.StatusCode != http.StatusOK || len(response.Cookies) != 1 {
 		t.Fatalf("sign in: %s %s", response.Status, code)
 	}
-	return response.Cookies()[0]
+	return response.Cookies[0]
 }
 
 func withCookie(c *http.Cookie) http.Header { return http.Header{"Cookie": {c.Name + "=" + c.Value}} }
 
-func originHeader() http.Header { return http.Header{"Origin": {servertest.Endpoint}} }
-
 // cursors is the cursors field of a hello with one conversation.
-func cursors(conversation uuid.UUID, epoch, seq int64) string {
+func cursors(conversation string, epoch, seq int64) string {
 	return fmt.Sprintf(`,"cursors":{%q:{"epoch":%d,"seq":%d}}`, conversation, epoch, seq)
 }

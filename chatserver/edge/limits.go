@@ -86,8 +86,9 @@ func (l *limiter) wait(key any) time.Duration {
 }
 
 func (l *limiter) bucket(key any) *rate.Limiter {
-	if bucket, ok := l.byKey.Get(key); ok {
-		return bucket.(*rate.Limiter)
+	known, _ := l.byKey.Get(key)
+	if bucket, ok := known.(*rate.Limiter); ok {
+		return bucket
 	}
 	// Two at once may make two: the loser's allowance is lost, which harms nobody.
 	bucket := l.rate.limiter()

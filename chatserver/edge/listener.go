@@ -19,16 +19,12 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// Time-outs of connections that are not, or not yet, WebSockets.
+// Time-outs and sizes of connections that are not, or not yet, WebSockets.
 const (
-	proxyHeaderTimeout = 3 * time.Second
-	// readHeaderTimeout also bounds the TLS handshake.
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 10 * time.Second
-	writeTimeout      = 30 * time.Second
-	idleTimeout       = 60 * time.Second
-	shutdownTimeout   = 2 * time.Second
-	maxHeaderBytes    = 8 << 10
+	writeTimeout    = 30 * time.Second
+	idleTimeout     = 60 * time.Second
+	shutdownTimeout = 2 * time.Second
+	maxHeaderBytes  = 8 << 10
 	// sendBuffer bounds what the kernel holds for a client that does not read.
 	sendBuffer = 128 << 10
 )
@@ -41,8 +37,8 @@ type certificates func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 func (s *Server) Serve(ctx context.Context, listener net.Listener, current certificates) error {
 	server := &http.Server{
 		Handler:           s.handler,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
+		ReadHeaderTimeout: s.config.Timing.RequestHeader,
+		ReadTimeout:       s.config.Timing.Request,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -98,7 +94,7 @@ func (s *Server) behindProxy(listener net.Listener) net.Listener {
 	limited := &limitListener{Listener: listener, limit: int64(s.config.Limits.Connections), metrics: s.metrics}
 	return &proxyproto.Listener{
 		Listener:          limited,
-		ReadHeaderTimeout: proxyHeaderTimeout,
+		ReadHeaderTimeout: s.config.Timing.ProxyHeader,
 		ConnPolicy:        func(proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) { return proxyproto.REQUIRE, nil },
 		ValidateHeader: func(h *proxyproto.Header) error {
 			tcp := h.TransportProtocol == proxyproto.TCPv4 || h.TransportProtocol == proxyproto.TCPv6

@@ -41,9 +41,9 @@ func TestOnlyTheEndpointsOwnOriginMaySpeak(t *testing.T) {
 			if response.StatusCode != test.want {
 				t.Errorf("POST answers %s %s, want %d", response.Status, code, test.want)
 			}
-			w, answer := handshake(t, r, header)
+			w, status := handshake(t, r, header)
 			if opened := w != nil; opened != (test.want == http.StatusCreated) {
-				t.Errorf("handshake answers %s", answer.Status)
+				t.Errorf("handshake answers %s", status)
 			}
 		})
 	}

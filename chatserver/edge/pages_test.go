@@ -59,7 +59,7 @@ func TestInfoSaysWhatTheConfigurationSays(t *testing.T) {
 	r := servertest.Start(t, storetest.New(t))
 	response, _ := call(t, r, http.MethodGet, "/api/v1/info", "", http.Header{"Origin": nil})
 	var got protocol.Info
-	if err := json.NewDecoder(response.Body).Decode(&got); err != nil {
+	if err := json.Unmarshal(response.Body, &got); err != nil {
 		t.Fatal(err)
 	}
 	want := protocol.Info{

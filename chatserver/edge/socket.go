@@ -21,28 +21,6 @@ import (
 	"github.com/chattenant/chattenant/chatserver/redacted"
 )
 
-// Timing has the time-outs of a socket.
-type Timing struct {
-	// Hello is how long a client may take to its first frame.
-	Hello time.Duration
-	// Heartbeat is how often the server speaks, and pings.
-	Heartbeat time.Duration
-	// Silence is how long a client may send nothing, not even the answer to a ping.
-	Silence time.Duration
-	// Write is how long one frame may take to leave; a reader slower than that is disconnected.
-	Write time.Duration
-	// Farewell is how long the client gets to read the last frame and close.
-	Farewell time.Duration
-}
-
-// DefaultTiming is what the protocol promises.
-func DefaultTiming() Timing {
-	return Timing{
-		Hello: protocol.HelloTimeout, Heartbeat: protocol.HeartbeatInterval, Silence: 3 * protocol.HeartbeatInterval,
-		Write: 10 * time.Second, Farewell: time.Second,
-	}
-}
-
 // maxInFlight bounds the frames of one socket that wait for their answer. A client that sends more is not read from.
 const maxInFlight = 32
 
@@ -96,7 +74,7 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) error {
 	defer s.sockets.remove(c)
 	conn, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
-		return nil //nolint:nilerr // The upgrader has answered the client.
+		return nil // The upgrader has answered the client.
 	}
 	c.conn = conn
 	defer func() { _ = conn.Close() }()

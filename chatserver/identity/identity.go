@@ -136,7 +136,9 @@ func agentPrincipal(session store.Session) Principal {
 }
 
 // SignOut ends an agent's session everywhere. The sockets of this replica are the caller's to close.
-func (s *Service) SignOut(ctx context.Context, p Principal) error { return s.store.EndSession(ctx, p.Session) }
+func (s *Service) SignOut(ctx context.Context, p Principal) error {
+	return s.store.EndSession(ctx, p.Session)
+}
 
 // NormaliseEmail makes the spellings of an address that people take for the same one equal.
 func NormaliseEmail(email redacted.String) redacted.String {

@@ -36,7 +36,8 @@ type Redeemed struct {
 	Ended []uuid.UUID
 }
 
-// Redeem sets the password of an invited account and signs it in. It reports ErrPassword, ErrUnauthenticated or ErrBusy.
+// Redeem sets the password of an invited account and signs it in. It reports ErrPassword, ErrUnauthenticated or
+// ErrBusy.
 func (s *Service) Redeem(ctx context.Context, text, password redacted.String) (Redeemed, error) {
 	if n := utf8.RuneCountInString(password.Reveal()); n < protocol.MinPassword || n > protocol.MaxPassword {
 		return Redeemed{}, ErrPassword

@@ -16,7 +16,7 @@ import (
 var (
 	errClientID     = errors.New("clientId: want a UUID")
 	errConversation = errors.New("conversation: want a UUID")
-	errBody         = errors.New("body: want 1 to 4000 characters, not only spaces, no control characters but tab and newline")
+	errBody         = errors.New("body: want 1 to 4000 characters, not only spaces, no controls but tab and newline")
 	errName         = errors.New("contact.name: want at most 200 characters on one line")
 	errEmail        = errors.New("contact.email: want at most 254 characters with one @ and no spaces")
 )

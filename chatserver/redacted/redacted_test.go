@@ -64,7 +64,8 @@ func TestBothSlogHandlersPrintThePlaceholder(t *testing.T) {
 	var out bytes.Buffer
 	handlers := []slog.Handler{slog.NewJSONHandler(&out, nil), slog.NewTextHandler(&out, nil)}
 	for _, handler := range handlers {
-		slog.New(handler).Info("greeting", "name", h.Name, "ptr", h.Ptr, "list", h.List, "holder", map[string]any{"n": h.Name})
+		nested := map[string]any{"n": h.Name}
+		slog.New(handler).Info("greeting", "name", h.Name, "ptr", h.Ptr, "list", h.List, "nested", nested)
 	}
 	if strings.Contains(out.String(), "Ada") {
 		t.Errorf("log = %s", out.String())

@@ -6,6 +6,7 @@ package seal
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 	"github.com/tink-crypto/tink-go/v2/tink"
@@ -16,7 +17,7 @@ const kekSize = 32
 
 // ReadKEK reads a key-encryption key from a file of exactly 32 raw bytes.
 func ReadKEK(path string) (tink.AEAD, error) {
-	key, err := os.ReadFile(path)
+	key, err := os.ReadFile(filepath.Clean(path))
 	if err != nil {
 		return nil, fmt.Errorf("read key-encryption key: %w", err)
 	}

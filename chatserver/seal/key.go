@@ -17,7 +17,8 @@ import (
 // ErrRefused says that a ciphertext does not open: another key, another place, or changed bytes.
 var ErrRefused = errors.New("ciphertext refused")
 
-// Key seals and opens values of one tenant, either of the tenant itself or of one data subject. Safe for concurrent use.
+// Key seals and opens values of one tenant, either of the tenant itself or of one data subject. Safe for concurrent
+// use.
 type Key struct {
 	tenant string
 	aead   tink.AEAD

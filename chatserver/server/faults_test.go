@@ -129,7 +129,8 @@ func TestARenewedCertificateIsServedWithoutDroppingOpenSockets(t *testing.T) {
 	r := servertest.Start(t, storetest.New(t))
 	v, c := newVisitor(t, r.Client(t))
 	renewed := certtest.NewCA(t)
-	renewed.Write(t, filepath.Dir(r.Config.TLS.CertFile), certtest.Leaf{CommonName: "renewed", Hosts: []string{servertest.Host}})
+	leaf := certtest.Leaf{CommonName: "renewed", Hosts: []string{servertest.Host}}
+	renewed.Write(t, filepath.Dir(r.Config.TLS.CertFile), leaf)
 	old := r.Roots
 	r.Roots = renewed.Pool()
 	fresh := r.Client(t)
@@ -211,10 +212,11 @@ func TestNothingPersonalReachesLogsOrMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.SignIn(t.Context(), redacted.New("grace@seeded.example"), redacted.New("seeded wrong password")); err == nil {
+	email := redacted.New("grace@seeded.example")
+	if _, err := c.SignIn(t.Context(), email, redacted.New("seeded wrong password")); err == nil {
 		t.Error("a wrong password signs in")
 	}
-	agent, err := c.SignIn(t.Context(), redacted.New("grace@seeded.example"), redacted.New(servertest.Password))
+	agent, err := c.SignIn(t.Context(), email, redacted.New(servertest.Password))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +228,7 @@ func TestNothingPersonalReachesLogsOrMetrics(t *testing.T) {
 	a.WaitFor(t, opened.Conversation, 1)
 	// Faults are where values slip into logs: the database goes away under every kind of request.
 	db.Cluster.Kill()
-	_, _ = c.SignIn(t.Context(), redacted.New("grace@seeded.example"), redacted.New(servertest.Password))
+	_, _ = c.SignIn(t.Context(), email, redacted.New(servertest.Password))
 	_, _ = c.NewVisitor(t.Context())
 	sent := make(chan struct{})
 	go func() { defer close(sent); _, _ = v.Send(t.Context(), opened.Conversation, "seeded question in vain") }()

@@ -4,6 +4,7 @@
 package server_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/chattenant/chattenant/chatserver/protocol"
@@ -12,7 +13,7 @@ import (
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
 )
 
-func TestMain(m *testing.M) { storetest.Main(m) }
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
 func TestAVisitorAndAnAgentTalkThroughTwoReplicas(t *testing.T) {
 	db := storetest.New(t)

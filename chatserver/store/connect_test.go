@@ -55,7 +55,8 @@ func TestACertificateOfAnotherRoleIsRefused(t *testing.T) {
 	const invalidAuthorization = "28000"
 	db := storetest.New(t)
 	config := db.StoreConfig(t)
-	config.Database.TLS = db.Cluster.CA.Write(t, filepath.Join(t.TempDir(), "other"), certtest.Leaf{CommonName: "postgres"})
+	leaf := certtest.Leaf{CommonName: "postgres"}
+	config.Database.TLS = db.Cluster.CA.Write(t, filepath.Join(t.TempDir(), "other"), leaf)
 	if err := open(t, config); sqlState(err) != invalidAuthorization {
 		t.Errorf("Open = %v, want SQLSTATE %s", err, invalidAuthorization)
 	}
@@ -171,7 +172,8 @@ func TestReplicasThatStartTogetherMigrateOnceAndShareTheKeys(t *testing.T) {
 		}
 	}
 	var keysets int
-	if err := db.Admin(t).QueryRow(t.Context(), `SELECT count(*) FROM tenant_keyset`).Scan(&keysets); err != nil || keysets != 1 {
+	err := db.Admin(t).QueryRow(t.Context(), `SELECT count(*) FROM tenant_keyset`).Scan(&keysets)
+	if err != nil || keysets != 1 {
 		t.Errorf("%d keysets, %v", keysets, err)
 	}
 }

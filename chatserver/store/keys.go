@@ -43,8 +43,8 @@ func (s *Store) openKeys(ctx context.Context) error {
 
 // subject returns the key of a visitor, from memory if it was used lately.
 func (s *Store) subject(ctx context.Context, visitor uuid.UUID) (*seal.Key, error) {
-	if key, ok := s.subjects.Get(visitor); ok {
-		return key.(*seal.Key), nil
+	if key, ok := s.cachedSubject(visitor); ok {
+		return key, nil
 	}
 	var wrapped []byte
 	err := s.pool.QueryRow(ctx, `SELECT wrapped FROM subject_key WHERE visitor = $1`, visitor).Scan(&wrapped)
@@ -57,9 +57,15 @@ func (s *Store) subject(ctx context.Context, visitor uuid.UUID) (*seal.Key, erro
 	return s.openSubject(visitor, wrapped)
 }
 
+func (s *Store) cachedSubject(visitor uuid.UUID) (*seal.Key, bool) {
+	known, _ := s.subjects.Get(visitor)
+	key, ok := known.(*seal.Key)
+	return key, ok
+}
+
 func (s *Store) openSubject(visitor uuid.UUID, wrapped []byte) (*seal.Key, error) {
-	if key, ok := s.subjects.Get(visitor); ok {
-		return key.(*seal.Key), nil
+	if key, ok := s.cachedSubject(visitor); ok {
+		return key, nil
 	}
 	key, err := s.keys.OpenSubject(visitor, wrapped)
 	if err != nil {

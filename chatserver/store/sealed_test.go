@@ -36,14 +36,17 @@ func TestCiphertextMovedElsewhereIsRefused(t *testing.T) {
 			WHERE o.conversation = e.conversation AND o.seq = 3 - e.seq`,
 		"body to another conversation": `UPDATE event e SET body = o.body FROM event o
 			WHERE o.conversation <> e.conversation AND o.seq = e.seq`,
-		"events swap places":            `UPDATE event SET seq = seq + 2 WHERE seq = 1`,
-		"another author":                `UPDATE event SET author = (SELECT max(id::text)::uuid FROM conversation)`,
-		"author of another kind":        `UPDATE event SET author_kind = 'agent'`,
-		"name into the email's column":  `UPDATE conversation SET contact_email = contact_name`,
-		"name of another conversation":  `UPDATE conversation c SET contact_name = o.contact_name FROM conversation o WHERE o.id <> c.id`,
-		"subject keys swapped":          `UPDATE subject_key k SET wrapped = o.wrapped FROM subject_key o WHERE o.visitor <> k.visitor`,
-		"one bit of a body":             `UPDATE event SET body = set_bit(body, 100, 1 - get_bit(body, 100))`,
-		"conversation given to another": `UPDATE conversation SET visitor = (SELECT max(id::text)::uuid FROM visitor), closed_at = now()`,
+		"events swap places":           `UPDATE event SET seq = seq + 2 WHERE seq = 1`,
+		"another author":               `UPDATE event SET author = (SELECT max(id::text)::uuid FROM conversation)`,
+		"author of another kind":       `UPDATE event SET author_kind = 'agent'`,
+		"name into the email's column": `UPDATE conversation SET contact_email = contact_name`,
+		"name of another conversation": `UPDATE conversation c SET contact_name = o.contact_name
+			FROM conversation o WHERE o.id <> c.id`,
+		"subject keys swapped": `UPDATE subject_key k SET wrapped = o.wrapped
+			FROM subject_key o WHERE o.visitor <> k.visitor`,
+		"one bit of a body": `UPDATE event SET body = set_bit(body, 100, 1 - get_bit(body, 100))`,
+		"conversation given to another": `UPDATE conversation
+			SET visitor = (SELECT max(id::text)::uuid FROM visitor), closed_at = now()`,
 	}
 	for name, move := range moves {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +91,7 @@ func readAll(t *testing.T, s *store.Store) error {
 }
 
 func TestAnAgentsSealedColumnsCannotBeExchanged(t *testing.T) {
-	moves := map[string]string{
+	moves := map[string]string{ //nolint:gosec // A statement that names a column, not a credential.
 		"password of another agent": `UPDATE agent a SET password = o.password FROM agent o WHERE o.id <> a.id`,
 		"name of another agent":     `UPDATE agent a SET display_name = o.display_name FROM agent o WHERE o.id <> a.id`,
 		"email as name":             `UPDATE agent SET display_name = email`,
@@ -204,7 +207,8 @@ func TestRedeemingEndsEarlierSessionsAndExpiredRowsGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	var rows int
-	if err := db.Admin(t).QueryRow(t.Context(), `SELECT count(*) FROM agent_session`).Scan(&rows); err != nil || rows != 0 {
+	err = db.Admin(t).QueryRow(t.Context(), `SELECT count(*) FROM agent_session`).Scan(&rows)
+	if err != nil || rows != 0 {
 		t.Errorf("%d sessions remain, %v", rows, err)
 	}
 }

@@ -22,7 +22,9 @@ type Session struct {
 }
 
 // CreateSession signs agent in for ttl.
-func (s *Store) CreateSession(ctx context.Context, agent Agent, tokenHash [32]byte, ttl time.Duration) (Session, error) {
+func (s *Store) CreateSession(
+	ctx context.Context, agent Agent, tokenHash [32]byte, ttl time.Duration,
+) (Session, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return Session{}, fmt.Errorf("make session id: %w", err)

@@ -6,6 +6,7 @@ package store_test
 import (
 	"context"
 	"crypto/sha256"
+	"os"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
 )
 
-func TestMain(m *testing.M) { storetest.Main(m) }
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
 func anyone(store.Author, uuid.UUID) bool { return true }
 

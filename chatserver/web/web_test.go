@@ -24,12 +24,13 @@ func newSite(t *testing.T, files fstest.MapFS) *web.Site {
 	return site
 }
 
-func get(site *web.Site, path string, header http.Header) *http.Response {
-	r := httptest.NewRequest(http.MethodGet, path, nil)
+func get(t *testing.T, site *web.Site, path string, header http.Header) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
 	r.Header = header
 	w := httptest.NewRecorder()
 	site.ServeHTTP(w, r)
-	return w.Result()
+	return w
 }
 
 func TestFilesAreServedInTheBestEncodingWithTheRightHeaders(t *testing.T) {
@@ -67,10 +68,9 @@ func TestFilesAreServedInTheBestEncodingWithTheRightHeaders(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := get(site, test.path, http.Header{"Accept-Encoding": {test.accept}})
-			got := answer{
-				r.StatusCode, r.Header.Get("Content-Type"), r.Header.Get("Content-Encoding"), r.Header.Get("Cache-Control"),
-			}
+			r := get(t, site, test.path, http.Header{"Accept-Encoding": {test.accept}})
+			h := r.Header()
+			got := answer{r.Code, h.Get("Content-Type"), h.Get("Content-Encoding"), h.Get("Cache-Control")}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -80,17 +80,16 @@ func TestFilesAreServedInTheBestEncodingWithTheRightHeaders(t *testing.T) {
 
 func TestACurrentCopyIsNotSentAgain(t *testing.T) {
 	site := newSite(t, fstest.MapFS{"widget/index.html": {Data: []byte("page")}})
-	first := get(site, "/widget/", http.Header{})
-	again := get(site, "/widget/", http.Header{"If-None-Match": {first.Header.Get("ETag")}})
-	if again.StatusCode != http.StatusNotModified {
-		t.Errorf("status %d, want 304", again.StatusCode)
+	first := get(t, site, "/widget/", http.Header{})
+	again := get(t, site, "/widget/", http.Header{"If-None-Match": {first.Header().Get("ETag")}})
+	if again.Code != http.StatusNotModified {
+		t.Errorf("status %d, want 304", again.Code)
 	}
 }
 
 func TestWithoutBuiltAssetsThePageSaysWhatToDo(t *testing.T) {
 	site := newSite(t, fstest.MapFS{".gitkeep": {}})
-	w := httptest.NewRecorder()
-	site.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/widget.js", nil))
+	w := get(t, site, "/widget.js", http.Header{})
 	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "make web") {
 		t.Errorf("answer %d %q", w.Code, w.Body)
 	}

@@ -39,10 +39,10 @@ func newInvite(load loader) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "invite",
 		Short: "Invite an agent: print a link that sets the account's password once",
-		Long: "Invite reads two lines from standard input: an agent's e-mail address and the name visitors see. It makes the\n" +
-			"account, if there is none, and prints a single-use link, valid for 72 hours, with which its owner sets the\n" +
-			"password. For an existing account that resets the password. With --redeem a third line is the password, which\n" +
-			"is set at once.",
+		Long: "Invite reads two lines from standard input: an agent's e-mail address and the name visitors see. It\n" +
+			"makes the account, if there is none, and prints a single-use link, valid for 72 hours, with which its\n" +
+			"owner sets the password. For an existing account that resets the password. With --redeem a third line\n" +
+			"is the password, which is set at once.",
 		Example: "  printf '%s\\n' agent@acme.example Alex | chatserver invite --config config.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -48,7 +49,7 @@ func newRoot() *cobra.Command {
 type loader func() (*serverconfig.ChatServerConfiguration, error)
 
 func loadConfig(file string) (*serverconfig.ChatServerConfiguration, error) {
-	data, err := os.ReadFile(file)
+	data, err := os.ReadFile(filepath.Clean(file))
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}

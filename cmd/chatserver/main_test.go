@@ -23,17 +23,19 @@ import (
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
 )
 
-func TestMain(m *testing.M) { storetest.Main(m) }
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
 // writeConfig writes a configuration file as the operator would.
-func writeConfig(t *testing.T, db *storetest.Database, ca *certtest.CA) (string, *serverconfig.ChatServerConfiguration) {
+func writeConfig(
+	t *testing.T, db *storetest.Database, ca *certtest.CA,
+) (file string, config *serverconfig.ChatServerConfiguration) {
 	t.Helper()
-	config := servertest.NewConfig(t, db, ca)
+	config = servertest.NewConfig(t, db, ca)
 	data, err := yaml.Marshal(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "config.yaml")
+	file = filepath.Join(t.TempDir(), "config.yaml")
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -67,10 +69,11 @@ func TestInviteRedeemMakesALoginWithoutShowingAnything(t *testing.T) {
 	}
 	r := servertest.Start(t, db)
 	c := r.Client(t)
-	if _, err := c.SignIn(t.Context(), redacted.New("grace@example.org"), redacted.New("a first long password")); err == nil {
+	email := redacted.New("grace@example.org")
+	if _, err := c.SignIn(t.Context(), email, redacted.New("a first long password")); err == nil {
 		t.Error("the first password still works")
 	}
-	who, err := c.SignIn(t.Context(), redacted.New("grace@example.org"), redacted.New(servertest.Password))
+	who, err := c.SignIn(t.Context(), email, redacted.New(servertest.Password))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +109,8 @@ func TestInvitePrintsALinkThatWorksOnce(t *testing.T) {
 func TestInviteRefusesWhatIsNoAddressOrName(t *testing.T) {
 	db := storetest.New(t)
 	file, _ := writeConfig(t, db, certtest.NewCA(t))
-	for _, person := range []string{"grace\nGrace\n", "\nGrace\n", "grace@example.org\n \n", "a b@c\nGrace\n", "", "grace@x\n"} {
+	people := []string{"grace\nGrace\n", "\nGrace\n", "grace@example.org\n \n", "a b@c\nGrace\n", "", "grace@x\n"}
+	for _, person := range people {
 		_, err := run(t, person, "invite", "--config", file)
 		if err == nil || strings.Contains(strings.ToLower(err.Error()), "grace") {
 			t.Errorf("%q: %v", person, err)
@@ -147,7 +151,11 @@ func TestServeRunsFromAConfigurationFileAndStopsWhenAsked(t *testing.T) {
 func expectPage(t *testing.T, r *servertest.Replica) {
 	t.Helper()
 	transport := &http.Transport{TLSClientConfig: r.TLS(), DialContext: r.Dial, DisableKeepAlives: true}
-	response, err := (&http.Client{Transport: transport}).Get(servertest.Endpoint + "/widget.js")
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, servertest.Endpoint+"/widget.js", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := transport.RoundTrip(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +190,7 @@ func TestMigrateAndVersion(t *testing.T) {
 func TestAConfigurationWithMistakesIsRefusedAtOnce(t *testing.T) {
 	db := storetest.New(t)
 	file, config := writeConfig(t, db, certtest.NewCA(t))
-	data, err := os.ReadFile(file)
+	data, err := os.ReadFile(filepath.Clean(file))
 	if err != nil {
 		t.Fatal(err)
 	}

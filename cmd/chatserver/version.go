@@ -19,7 +19,8 @@ func newVersion() *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "chatserver %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			platform := runtime.GOOS + "/" + runtime.GOARCH
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "chatserver %s %s %s\n", version, runtime.Version(), platform)
 			return err
 		},
 	}

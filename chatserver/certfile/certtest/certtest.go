@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/utils/clock"
+
 	"github.com/chattenant/chattenant/api/serverconfig"
 )
 
@@ -61,7 +63,7 @@ func (ca *CA) WriteCert(tb testing.TB, file string) string {
 // Write issues a certificate into tls.crt and tls.key of dir, which is made if it is missing.
 func (ca *CA) Write(tb testing.TB, dir string, leaf Leaf) serverconfig.KeyPair {
 	tb.Helper()
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		tb.Fatal(err)
 	}
 	key := newKey(tb)
@@ -101,7 +103,7 @@ func template(tb testing.TB, commonName string) *x509.Certificate {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	now := time.Now()
+	now := clock.RealClock{}.Now()
 	return &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: commonName},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),

@@ -152,7 +152,7 @@ func NewConfig(tb testing.TB, db *storetest.Database, ca *certtest.CA) *serverco
 
 func listen(tb testing.TB) net.Listener {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -178,15 +178,19 @@ func (r *Replica) Stop() error {
 	return err
 }
 
-const startTimeout = 20 * time.Second
+const (
+	startTimeout = 20 * time.Second
+	readyPoll    = 20 * time.Millisecond
+)
 
 // WaitReady waits until readiness says so.
 func (r *Replica) WaitReady(tb testing.TB) {
 	tb.Helper()
-	for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for range startTimeout / readyPoll {
 		if status, _ := r.Probe(tb, "/readyz"); status == http.StatusOK {
 			return
 		}
+		time.Sleep(readyPoll)
 	}
 	tb.Fatalf("not ready after %v; log:\n%s", startTimeout, r.Log)
 }
@@ -194,10 +198,14 @@ func (r *Replica) WaitReady(tb testing.TB) {
 // Probe asks the health listener.
 func (r *Replica) Probe(tb testing.TB, path string) (status int, body string) {
 	tb.Helper()
-	c := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: r.Roots, ServerName: Host, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true,
-	}}
-	response, err := c.Get("https://" + r.Health + path)
+	ctx, cancel := context.WithTimeout(tb.Context(), 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+r.Health+path, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	transport := &http.Transport{TLSClientConfig: r.TLS(), DisableKeepAlives: true}
+	response, err := transport.RoundTrip(request)
 	if err != nil {
 		return 0, err.Error()
 	}

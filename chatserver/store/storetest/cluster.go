@@ -47,8 +47,8 @@ var shared struct {
 	cluster *Cluster
 }
 
-// Main runs a package's tests and stops the cluster they used. Call it from TestMain.
-func Main(m *testing.M) {
+// Main runs a package's tests, stops the cluster they used and returns the exit code. It is for TestMain.
+func Main(m *testing.M) int {
 	code := m.Run()
 	shared.Lock()
 	defer shared.Unlock()
@@ -56,7 +56,7 @@ func Main(m *testing.M) {
 		shared.cluster.Kill()
 		_ = os.RemoveAll(shared.cluster.dir)
 	}
-	os.Exit(code)
+	return code
 }
 
 // clusterFor returns the process's cluster, started on first use and again if a test left it stopped.
@@ -75,7 +75,7 @@ func clusterFor(tb testing.TB) *Cluster {
 
 func newCluster(tb testing.TB) *Cluster {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "chatpg")
+	dir, err := os.MkdirTemp("", "chatpg") //nolint:usetesting // Outlives the test that happens to start it.
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -83,7 +83,8 @@ func newCluster(tb testing.TB) *Cluster {
 	c.CA.Write(tb, dir, certtest.Leaf{CommonName: "postgres", Hosts: []string{"localhost"}})
 	c.CA.WriteCert(tb, c.file("ca.crt"))
 	c.own(tb, dir, c.file("tls.crt"), c.file("tls.key"), c.file("ca.crt"))
-	initdb := c.command("initdb", "-D", c.file("data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
+	initdb := c.command("initdb", "-D", c.file("data"), "-U", "postgres", "-A", "trust",
+		"-E", "UTF8", "--no-locale", "--no-sync")
 	if out, err := initdb.CombinedOutput(); err != nil {
 		tb.Fatalf("initdb: %v\n%s", err, out)
 	}
@@ -106,7 +107,7 @@ func (c *Cluster) writeHBA(tb testing.TB, rule string) {
 func (c *Cluster) file(name string) string { return filepath.Join(c.dir, name) }
 
 func (c *Cluster) command(program string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(c.bin, program), args...)
+	cmd := exec.Command(filepath.Join(c.bin, program), args...) //nolint:gosec,noctx // Our own arguments; ends with Kill.
 	cmd.Dir = c.dir
 	cmd.Env = []string{"LC_ALL=C", "TZ=UTC", "PATH=/usr/bin:/bin"}
 	cmd.SysProcAttr = c.user.sysProcAttr()
@@ -160,7 +161,8 @@ func (c *Cluster) Kill() {
 
 // connect opens an administrator's connection over the private socket.
 func (c *Cluster) connect(ctx context.Context, database string) (*pgx.Conn, error) {
-	return pgx.Connect(ctx, fmt.Sprintf("host=%s port=%d user=postgres dbname=%s sslmode=disable", c.dir, c.Port, database))
+	const form = "host=%s port=%d user=postgres dbname=%s sslmode=disable"
+	return pgx.Connect(ctx, fmt.Sprintf(form, c.dir, c.Port, database))
 }
 
 func findBin(tb testing.TB) string {
@@ -177,12 +179,16 @@ func findBin(tb testing.TB) string {
 
 func freePort(tb testing.TB) int32 {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	return int32(l.Addr().(*net.TCPAddr).Port)
+	address, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		tb.Fatalf("listening on %s", l.Addr())
+	}
+	return int32(address.Port) //nolint:gosec // A port fits.
 }
 
 func portString(port int32) string { return strconv.Itoa(int(port)) }

@@ -1,0 +1,85 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package protocol_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/chattenant/chattenant/chatserver/protocol"
+)
+
+func seeds(f *testing.F) {
+	f.Helper()
+	for _, seed := range []string{
+		`{"type":"hello","protocol":1,"token":"abc","cursors":{"0192b3c4-0000-7000-8000-000000000001":{"epoch":1,"seq":2}}}`,
+		`{"type":"open","clientId":"0192b3c4-0000-7000-8000-000000000001","contact":{"name":"Ada","email":"a@b"}}`,
+		`{"type":"send","conversation":"0192b3c4-0000-7000-8000-000000000001","clientId":"x","body":"hi"}`,
+		`{"type":"ping"}`, `{"type":"error","code":"internal","message":"x","retryAfterMs":1}`, `{"type":1}`, `[[[[`,
+		`{"type":"heartbeat","heads":{"0192b3c4-0000-7000-8000-000000000001":9007199254740993}}`, "\x00", `{"type":"ping"}{}`,
+	} {
+		f.Add([]byte(seed))
+	}
+}
+
+// FuzzDecodeClient holds the server's parser to two rules: it never panics, and what it takes it can say again.
+func FuzzDecodeClient(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		frame, err := protocol.DecodeClient(data)
+		if err != nil {
+			if !errors.Is(err, protocol.ErrMalformed) || frame != nil {
+				t.Fatalf("frame %v with error %v", frame, err)
+			}
+			return
+		}
+		encoded, err := protocol.Encode(frame)
+		if err != nil {
+			t.Fatalf("a frame that was decoded does not encode: %v", err)
+		}
+		again, err := protocol.DecodeClient(encoded)
+		if err != nil || again.FrameType() != frame.FrameType() {
+			t.Fatalf("%s does not decode: %v", encoded, err)
+		}
+		validate(frame)
+	})
+}
+
+func validate(frame protocol.Frame) {
+	switch f := frame.(type) {
+	case *protocol.Send:
+		_ = f.Validate()
+	case *protocol.Open:
+		_ = f.Validate()
+	}
+}
+
+// FuzzDecodeServer holds the client's parser to the same.
+func FuzzDecodeServer(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		frame, err := protocol.DecodeServer(data)
+		if err != nil && !errors.Is(err, protocol.ErrMalformed) {
+			t.Fatalf("error %v", err)
+		}
+		if frame == nil {
+			return
+		}
+		if _, err := protocol.Encode(frame); err != nil {
+			t.Fatalf("a frame that was decoded does not encode: %v", err)
+		}
+	})
+}
+
+// FuzzDecodeStrict looks for bodies that say something in a way the rules forbid.
+func FuzzDecodeStrict(f *testing.F) {
+	seeds(f)
+	f.Add([]byte(`{"email":"a","password":"b"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var body protocol.SignInRequest
+		if err := protocol.DecodeStrict(data, &body); err != nil && !errors.Is(err, protocol.ErrMalformed) {
+			t.Fatalf("error %v", err)
+		}
+	})
+}
