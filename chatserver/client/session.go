@@ -40,6 +40,8 @@ type Session struct {
 	cursors map[uuid.UUID]protocol.Cursor
 	outbox  outbox
 	current *connection
+	// ended is why Run returned.
+	ended error
 }
 
 // NewSession makes a session that Run connects.
@@ -133,10 +135,10 @@ func (s *Session) ask(ctx context.Context, id uuid.UUID, frame protocol.Frame) (
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	p := s.outbox.add(id, data)
-	connection := s.current
-	s.mu.Unlock()
+	p, connection, err := s.queue(id, data)
+	if err != nil {
+		return nil, err
+	}
 	if connection != nil {
 		connection.send(data)
 	}
@@ -149,6 +151,15 @@ func (s *Session) ask(ctx context.Context, id uuid.UUID, frame protocol.Frame) (
 		s.outbox.remove(id)
 		return nil, ctx.Err()
 	}
+}
+
+func (s *Session) queue(id uuid.UUID, data []byte) (*pending, *connection, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended != nil {
+		return nil, nil, s.ended
+	}
+	return s.outbox.add(id, data), s.current, nil
 }
 
 // Reconnect drops the current connection, if there is one; Run makes another.
@@ -171,5 +182,6 @@ func (s *Session) Cursor(conversation uuid.UUID) protocol.Cursor {
 func (s *Session) failAll(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ended = err
 	s.outbox.failAll(err)
 }

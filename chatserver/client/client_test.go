@@ -1,0 +1,320 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package client_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+
+	"github.com/chattenant/chattenant/chatserver/client"
+	"github.com/chattenant/chattenant/chatserver/protocol"
+	"github.com/chattenant/chattenant/chatserver/redacted"
+)
+
+const patience = 20 * time.Second
+
+// script plays the server on one connection after another; the last one is repeated.
+type script []func(t *testing.T, s *side)
+
+// side is the server's end of a WebSocket.
+type side struct{ *websocket.Conn }
+
+func (s *side) say(t *testing.T, f protocol.Frame) {
+	t.Helper()
+	data, err := protocol.Encode(f)
+	if err != nil {
+		t.Error(err)
+	}
+	_ = s.WriteMessage(websocket.TextMessage, data)
+}
+
+// hear returns the client's next frame, nil when it is gone.
+func (s *side) hear(t *testing.T) protocol.Frame {
+	t.Helper()
+	_ = s.SetReadDeadline(time.Now().Add(patience))
+	_, data, err := s.ReadMessage()
+	if err != nil {
+		return nil
+	}
+	frame, err := protocol.DecodeClient(data)
+	if err != nil {
+		t.Errorf("the client sent %s: %v", data, err)
+	}
+	return frame
+}
+
+// greet hears hello and answers with welcome.
+func (s *side) greet(t *testing.T) *protocol.Hello {
+	t.Helper()
+	hello, ok := s.hear(t).(*protocol.Hello)
+	if !ok {
+		t.Error("the first frame is not hello")
+		return &protocol.Hello{}
+	}
+	s.say(t, &protocol.Welcome{Protocol: 1, Epoch: 1, HeartbeatSeconds: 15})
+	return hello
+}
+
+// untilGone reads until the client leaves.
+func (s *side) untilGone(t *testing.T) {
+	t.Helper()
+	for s.hear(t) != nil {
+	}
+}
+
+// serve runs a script behind TLS and returns a client for it.
+func serve(t *testing.T, plays script) *client.Client {
+	t.Helper()
+	var connections atomic.Int64
+	upgrader := websocket.Upgrader{Subprotocols: []string{protocol.Subprotocol}}
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Origin") != "https://acme.localhost:8443" || r.Host != "acme.localhost:8443" {
+			t.Errorf("origin %q for host %q", r.Header.Get("Origin"), r.Host)
+		}
+		conn, err := upgrader.Upgrade(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		i := min(int(connections.Add(1)), len(plays)) - 1
+		plays[i](t, &side{conn})
+	}))
+	t.Cleanup(server.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	c, err := client.New(client.Config{
+		Endpoint: "https://acme.localhost:8443",
+		TLS:      &tls.Config{RootCAs: roots, ServerName: "example.com", MinVersion: tls.VersionTLS12},
+		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// run keeps a session until the test ends.
+func run(t *testing.T, s *client.Session) <-chan error {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended, done := make(chan error, 1), make(chan struct{})
+	go func() { defer close(done); ended <- s.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return ended
+}
+
+func visitor() client.Credentials {
+	return client.VisitorCredentials(uuid.New(), redacted.New("token"))
+}
+
+func event(c uuid.UUID, seq int64) *protocol.Event {
+	return &protocol.Event{Conversation: c, Epoch: 1, Seq: seq, ID: uuid.New(), Kind: protocol.KindMessage}
+}
+
+func TestAMessageWithoutAnAckIsSentAgainUnderTheSameClientID(t *testing.T) {
+	var first uuid.UUID
+	s := serve(t, script{
+		func(t *testing.T, s *side) {
+			s.greet(t)
+			if send, ok := s.hear(t).(*protocol.Send); ok {
+				first = send.ClientID
+			}
+		},
+		func(t *testing.T, s *side) {
+			s.greet(t)
+			send, ok := s.hear(t).(*protocol.Send)
+			if !ok || send.ClientID != first || send.Body.Reveal() != "hello" {
+				t.Errorf("resent %+v, first was %s", send, first)
+				return
+			}
+			s.say(t, &protocol.Ack{ClientID: send.ClientID, Conversation: send.Conversation, Epoch: 1, Seq: 7})
+			s.untilGone(t)
+		},
+	}).NewSession(visitor(), client.Observer{})
+	run(t, s)
+	ack, err := s.Send(t.Context(), uuid.New(), "hello")
+	if err != nil || ack.Seq != 7 {
+		t.Errorf("Send = %+v, %v", ack, err)
+	}
+}
+
+func TestEventsAreHandedOverOnceAndAGapMeansAnotherConnection(t *testing.T) {
+	c := uuid.New()
+	s := serve(t, script{
+		func(t *testing.T, s *side) {
+			if hello := s.greet(t); len(hello.Cursors) != 0 {
+				t.Errorf("the first hello has cursors %v", hello.Cursors)
+			}
+			for _, seq := range []int64{1, 2, 2, 1, 4} {
+				s.say(t, event(c, seq))
+			}
+			s.untilGone(t)
+		},
+		func(t *testing.T, s *side) {
+			if hello := s.greet(t); hello.Cursors[c] != (protocol.Cursor{Epoch: 1, Seq: 2}) {
+				t.Errorf("the second hello has cursors %v", hello.Cursors)
+			}
+			for _, seq := range []int64{2, 3, 4} {
+				s.say(t, event(c, seq))
+			}
+			s.untilGone(t)
+		},
+	})
+	seen := make(chan int64, 10)
+	run(t, s.NewSession(visitor(), client.Observer{Event: func(e *protocol.Event) { seen <- e.Seq }}))
+	for want := int64(1); want <= 4; want++ {
+		if got := receive(t, seen); got != want {
+			t.Fatalf("event %d came where %d was due", got, want)
+		}
+	}
+}
+
+func TestAResetStartsAConversationAnew(t *testing.T) {
+	c := uuid.New()
+	s := serve(t, script{func(t *testing.T, s *side) {
+		s.greet(t)
+		s.say(t, event(c, 1))
+		s.say(t, &protocol.Reset{Conversation: c, Epoch: 2})
+		s.say(t, event(c, 1))
+		s.untilGone(t)
+	}})
+	seen := make(chan int64, 4)
+	run(t, s.NewSession(visitor(), client.Observer{
+		Event: func(e *protocol.Event) { seen <- e.Seq }, Reset: func(*protocol.Reset) { seen <- 0 },
+	}))
+	for _, want := range []int64{1, 0, 1} {
+		if got := receive(t, seen); got != want {
+			t.Fatalf("%d came where %d was due", got, want)
+		}
+	}
+}
+
+func TestAHeadThatStaysOutOfReachMeansAnotherConnection(t *testing.T) {
+	c := uuid.New()
+	again := make(chan int64, 1)
+	s := serve(t, script{
+		func(t *testing.T, s *side) {
+			s.greet(t)
+			s.say(t, event(c, 1))
+			s.say(t, &protocol.Heartbeat{Heads: map[uuid.UUID]int64{c: 2}})
+			s.untilGone(t)
+		},
+		func(t *testing.T, s *side) {
+			again <- s.greet(t).Cursors[c].Seq
+			s.untilGone(t)
+		},
+	})
+	start := time.Now()
+	run(t, s.NewSession(visitor(), client.Observer{}))
+	if seq := receive(t, again); seq != 1 {
+		t.Errorf("resumed at %d", seq)
+	}
+	if took := time.Since(start); took < 4*time.Second {
+		t.Errorf("gave the event only %v", took)
+	}
+}
+
+func TestARefusalIsRetriedWhenItMayPassAndReturnedWhenItMayNot(t *testing.T) {
+	s := serve(t, script{func(t *testing.T, s *side) {
+		s.greet(t)
+		for attempt := 0; ; attempt++ {
+			send, ok := s.hear(t).(*protocol.Send)
+			if !ok {
+				return
+			}
+			answer := &protocol.Error{Code: protocol.Unavailable, ClientID: &send.ClientID, RetryAfterMs: 10}
+			if attempt > 0 {
+				answer = &protocol.Error{Code: protocol.NotFound, Message: "no such conversation", ClientID: &send.ClientID}
+			}
+			s.say(t, answer)
+		}
+	}}).NewSession(visitor(), client.Observer{})
+	run(t, s)
+	_, err := s.Send(t.Context(), uuid.New(), "hello")
+	var refusal *client.Error
+	if !errors.As(err, &refusal) || refusal.Code != protocol.NotFound {
+		t.Errorf("Send = %v", err)
+	}
+}
+
+func TestCredentialsThatAreRefusedEndTheSession(t *testing.T) {
+	s := serve(t, script{func(t *testing.T, s *side) {
+		s.hear(t)
+		s.say(t, &protocol.Error{Code: protocol.Unauthenticated, Message: "the session has ended"})
+	}}).NewSession(visitor(), client.Observer{})
+	ended := run(t, s)
+	sent := make(chan error, 1)
+	go func() {
+		_, err := s.Send(context.Background(), uuid.New(), "hello")
+		sent <- err
+	}()
+	var refusal *client.Error
+	if err := receive(t, ended); !errors.As(err, &refusal) || refusal.Code != protocol.Unauthenticated {
+		t.Errorf("Run = %v", err)
+	}
+	if err := receive(t, sent); !errors.As(err, &refusal) {
+		t.Errorf("Send = %v", err)
+	}
+}
+
+func TestADrainingServerIsLeftWhenItAsks(t *testing.T) {
+	var drained atomic.Int64
+	s := serve(t, script{
+		func(t *testing.T, s *side) {
+			s.greet(t)
+			start := time.Now()
+			s.say(t, &protocol.Drain{ReconnectAfterMs: 300})
+			s.untilGone(t)
+			drained.Store(int64(time.Since(start)))
+		},
+		func(t *testing.T, s *side) {
+			s.greet(t)
+			s.untilGone(t)
+		},
+	})
+	welcomes := make(chan struct{}, 2)
+	run(t, s.NewSession(visitor(), client.Observer{Welcome: func(*protocol.Welcome) { welcomes <- struct{}{} }}))
+	receive(t, welcomes)
+	receive(t, welcomes)
+	if took := time.Duration(drained.Load()); took < 250*time.Millisecond {
+		t.Errorf("left after %v", took)
+	}
+}
+
+func TestEndpointsMustBePlainHTTPSOrigins(t *testing.T) {
+	for _, endpoint := range []string{
+		"", "acme.localhost", "http://acme.localhost", "https://acme.localhost/", "https://a@b", "https://a?b",
+	} {
+		if _, err := client.New(client.Config{Endpoint: endpoint}); err == nil {
+			t.Errorf("%q is taken", endpoint)
+		}
+	}
+}
+
+func receive[T any](t *testing.T, from <-chan T) T {
+	t.Helper()
+	select {
+	case value := <-from:
+		return value
+	case <-time.After(patience):
+		t.Fatalf("waited %v in vain", patience)
+	}
+	var none T
+	return none
+}
