@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// policedSet is the set of the addresses of Pods whose rules are in force.
-	policedSet = "LOCALCLUSTER-POLICED"
+	// Chains of the gate, which let new connections of admitted Pods pass. Not ipsets: kube-router reads all sets there
+	// are and writes them back later.
+	fromChain, toChain = "LOCALCLUSTER-FROM", "LOCALCLUSTER-TO"
 	// policedChain is where the firewall has, for every Pod it knows, a rule that names its address.
 	policedChain = "KUBE-ROUTER-FORWARD"
 	// gatePoll is how often the gate looks for the rules of new Pods, while there are any.
@@ -31,37 +32,54 @@ type gate struct {
 	node, podCIDR string
 	pods          cache.Store
 	changes       chan struct{}
+	// admitted are the addresses that may pass.
+	admitted sets.Set[string]
 }
 
 func newGate(node, podCIDR string, pods cache.Store) *gate {
-	return &gate{node: node, podCIDR: podCIDR, pods: pods, changes: make(chan struct{}, 1)}
+	return &gate{
+		node: node, podCIDR: podCIDR, pods: pods, changes: make(chan struct{}, 1), admitted: sets.New[string](),
+	}
 }
 
-// close puts the gate up. A table that is looked at before the firewall's own has the last word.
+// close puts the gate up, in a table that is looked at before the firewall's. Who was admitted before this process
+// started still is: their rules are there.
 func (g *gate) close() error {
-	if err := command("ipset", "create", policedSet, "hash:ip", "-exist"); err != nil {
+	if _, err := g.reconcile(); err != nil {
 		return err
 	}
-	for chain, directions := range map[string][]string{"FORWARD": {"src", "dst"}, "INPUT": {"src"}} {
-		for _, direction := range directions {
-			rule := g.rule(chain, direction)
-			if command("iptables", append([]string{"-w", "-t", "mangle", "-C"}, rule...)...) == nil {
-				continue
-			}
-			if err := command("iptables", append([]string{"-w", "-t", "mangle", "-A"}, rule...)...); err != nil {
-				return err
-			}
+	if err := g.write(g.admitted); err != nil {
+		return err
+	}
+	for _, rule := range [][]string{
+		{"FORWARD", "-s", g.podCIDR, "-m", "conntrack", "--ctstate", "NEW", "-j", fromChain},
+		{"FORWARD", "-d", g.podCIDR, "-m", "conntrack", "--ctstate", "NEW", "-j", toChain},
+		{"INPUT", "-s", g.podCIDR, "-m", "conntrack", "--ctstate", "NEW", "-j", fromChain},
+	} {
+		if command("", "iptables", append([]string{"-w", "-t", "mangle", "-C"}, rule...)...) == nil {
+			continue
+		}
+		if err := command("", "iptables", append([]string{"-w", "-t", "mangle", "-A"}, rule...)...); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (g *gate) rule(chain, direction string) []string {
-	address := map[string]string{"src": "-s", "dst": "-d"}[direction]
-	return []string{
-		chain, address, g.podCIDR, "-m", "conntrack", "--ctstate", "NEW", "-m", "set", "!", "--match-set", policedSet,
-		direction, "-j", "DROP",
+// write replaces the content of both chains at once.
+func (g *gate) write(admitted sets.Set[string]) error {
+	return command(gateRules(admitted), "iptables-restore", "-w", "--noflush")
+}
+
+// gateRules are the chains in the format of iptables-restore, where naming a chain empties it.
+func gateRules(admitted sets.Set[string]) string {
+	var rules strings.Builder
+	fmt.Fprintf(&rules, "*mangle\n:%s - [0:0]\n:%s - [0:0]\n", fromChain, toChain)
+	for _, address := range sets.List(admitted) {
+		fmt.Fprintf(&rules, "-A %s -s %s/32 -j RETURN\n-A %s -d %s/32 -j RETURN\n", fromChain, address, toChain, address)
 	}
+	fmt.Fprintf(&rules, "-A %s -j DROP\n-A %s -j DROP\nCOMMIT\n", fromChain, toChain)
+	return rules.String()
 }
 
 // handler looks again after every event of a Pod of this node.
@@ -104,33 +122,34 @@ func (g *gate) run(ctx context.Context) {
 	}
 }
 
-// reconcile makes the set what it should be. waiting says that a Pod has no rules yet.
+// reconcile admits who has rules and forgets who is gone. waiting says that a Pod has no rules yet.
 func (g *gate) reconcile() (waiting bool, err error) {
-	admitted, err := admittedAddresses()
-	if err != nil {
-		return false, err
-	}
 	wanted := g.addresses()
-	for address := range admitted.Difference(wanted) {
-		if err := command("ipset", "del", policedSet, address, "-exist"); err != nil {
+	next := g.admitted.Intersection(wanted)
+	missing := wanted.Difference(next)
+	if missing.Len() > 0 {
+		policed, err := listPoliced()
+		if err != nil {
 			return false, err
 		}
+		next = next.Union(missing.Intersection(policed))
 	}
-	missing := wanted.Difference(admitted)
-	if missing.Len() == 0 {
-		return false, nil
+	if !next.Equal(g.admitted) {
+		if err := g.write(next); err != nil {
+			return false, err
+		}
+		g.admitted = next
 	}
-	rules, err := exec.Command("iptables", "-w", "-S", policedChain).Output()
+	return !next.Equal(wanted), nil
+}
+
+// listPoliced asks for the firewall's rules. Before its first start there are none.
+func listPoliced() (sets.Set[string], error) {
+	rules, err := exec.Command("iptables", "-w", "-S").Output()
 	if err != nil {
-		return false, fmt.Errorf("listing the firewall's rules: %w", err)
+		return nil, fmt.Errorf("listing the firewall's rules: %w", err)
 	}
-	policed := policedAddresses(string(rules))
-	for address := range missing.Intersection(policed) {
-		if err := command("ipset", "add", policedSet, address, "-exist"); err != nil {
-			return false, err
-		}
-	}
-	return missing.Difference(policed).Len() > 0, nil
+	return policedAddresses(string(rules)), nil
 }
 
 // addresses are those of the Pods on this node that have a network of their own and have not ended.
@@ -153,7 +172,7 @@ func (g *gate) addresses() sets.Set[string] {
 func policedAddresses(rules string) sets.Set[string] {
 	addresses := sets.New[string]()
 	for line := range strings.Lines(rules) {
-		_, after, fromPod := strings.Cut(line, " -s ")
+		after, fromPod := strings.CutPrefix(line, "-A "+policedChain+" -s ")
 		if fromPod && strings.Contains(line, "-j KUBE-POD-FW-") {
 			address, _, _ := strings.Cut(after, "/")
 			addresses.Insert(address)
@@ -162,23 +181,10 @@ func policedAddresses(rules string) sets.Set[string] {
 	return addresses
 }
 
-// admittedAddresses reads the set.
-func admittedAddresses() (sets.Set[string], error) {
-	output, err := exec.Command("ipset", "save", policedSet).Output()
-	if err != nil {
-		return nil, fmt.Errorf("reading the set of addresses: %w", err)
-	}
-	addresses := sets.New[string]()
-	for line := range strings.Lines(string(output)) {
-		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "add" {
-			addresses.Insert(fields[2])
-		}
-	}
-	return addresses, nil
-}
-
-func command(name string, argv ...string) error {
-	if output, err := exec.Command(name, argv...).CombinedOutput(); err != nil {
+func command(stdin, name string, argv ...string) error {
+	run := exec.Command(name, argv...)
+	run.Stdin = strings.NewReader(stdin)
+	if output, err := run.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(argv, " "), err, output)
 	}
 	return nil

@@ -16,11 +16,27 @@ const rules = `-N KUBE-ROUTER-FORWARD
 -A KUBE-ROUTER-FORWARD -s 10.244.1.4/32 -m comment --comment "rule to jump traffic from POD" -j KUBE-POD-FW-AAAA
 -A KUBE-ROUTER-FORWARD -d 10.244.1.5/32 -m comment --comment "rule to jump traffic destined to POD" -j KUBE-POD-FW-BBBB
 -A KUBE-ROUTER-FORWARD -s 10.244.1.6/32 -j ACCEPT
+-A KUBE-ROUTER-OUTPUT -s 10.244.1.7/32 -j KUBE-POD-FW-CCCC
 `
 
 func TestAPodIsPolicedOnceWhatItSendsGoesThroughAChainOfItsOwn(t *testing.T) {
 	if got := policedAddresses(rules); !got.Equal(sets.New("10.244.1.4")) {
 		t.Errorf("policed: %v", sets.List(got))
+	}
+}
+
+func TestTheGateLetsNobodyPassButThoseAdmitted(t *testing.T) {
+	const want = `*mangle
+:LOCALCLUSTER-FROM - [0:0]
+:LOCALCLUSTER-TO - [0:0]
+-A LOCALCLUSTER-FROM -s 10.244.1.4/32 -j RETURN
+-A LOCALCLUSTER-TO -d 10.244.1.4/32 -j RETURN
+-A LOCALCLUSTER-FROM -j DROP
+-A LOCALCLUSTER-TO -j DROP
+COMMIT
+`
+	if got := gateRules(sets.New("10.244.1.4")); got != want {
+		t.Errorf("rules are\n%s", got)
 	}
 }
 
