@@ -122,7 +122,7 @@ const (
 	EncryptionKMS EncryptionProvider = "KMS"
 )
 
-// Encryption says where a tenant's key-encryption key lives. It is a union: the provider's own field and no other is set.
+// Encryption says where a tenant's key-encryption key lives. It is a union: only the provider's own field is set.
 // +union
 // +kubebuilder:validation:XValidation:rule="(self.provider == 'VaultTransit') == has(self.vaultTransit)",message="vaultTransit is required for provider VaultTransit and only allowed there"
 // +kubebuilder:validation:XValidation:rule="(self.provider == 'KMS') == has(self.kms)",message="kms is required for provider KMS and only allowed there"

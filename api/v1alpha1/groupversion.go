@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package v1alpha1 contains the resources of chattenant.io: a ChatTenant is one customer's chat stack, a
-// ChatTenantClass what the platform team decides once for many of them, a DataRegion a place, a SubProcessor a recipient
-// of data.
+// ChatTenantClass what the platform team decides once for many of them, a DataRegion a place, a SubProcessor a
+// recipient of data.
 // +kubebuilder:object:generate=true
 // +kubebuilder:ac:generate=true
 // +kubebuilder:ac:output:package="applyconfiguration"

@@ -64,10 +64,7 @@ func annotate(t *testing.T, o client.Object, value string) {
 	}
 }
 
-const (
-	release       = "chattenant.io/release"
-	versionIsKept = "a served version of a chattenant.io resource cannot be taken away"
-)
+const versionIsKept = "a served version of a chattenant.io resource cannot be taken away"
 
 func TestDefinitionsDoNotGoBackwards(t *testing.T) {
 	inTenantNamespace(t)
@@ -89,12 +86,12 @@ func TestDefinitionsDoNotGoBackwards(t *testing.T) {
 		{"a version less", set("spec.versions", versions[1:]), versionIsKept},
 		{"a version not served", set("spec.versions[].served", false), versionIsKept},
 		{"a version more", set("spec.versions", append([]any{beta}, versions...)), ""},
-		{"an older release", annotation(release, "0.0.9"), "came with ChatTenant 0.1.0: install that release or a later one"},
-		{"a release before the release", annotation(release, "0.1.0-rc.1"), "install that release or a later one"},
-		{"no release", annotation(release, ""), "install that release or a later one"},
-		{"a release that is none", annotation(release, "newest"), "install that release or a later one"},
-		{"the same release", annotation(release, "0.1.0"), ""},
-		{"a later release", annotation(release, "0.10.0"), ""},
+		{"an older release", releaseIs("0.0.9"), "came with ChatTenant 0.1.0: install that release or a later one"},
+		{"a release before the release", releaseIs("0.1.0-rc.1"), "install that release or a later one"},
+		{"no release", releaseIs(""), "install that release or a later one"},
+		{"a release that is none", releaseIs("newest"), "install that release or a later one"},
+		{"the same release", releaseIs("0.1.0"), ""},
+		{"a later release", releaseIs("0.10.0"), ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			err := c.Patch(t.Context(), changed(t, crd, row.change), whole{}, client.DryRunAll)
@@ -130,7 +127,7 @@ func TestDefinitionsOfOthersGoWhereTheyWant(t *testing.T) {
 func TestDefinitionsStayWhileATenantExists(t *testing.T) {
 	inTenantNamespace(t)
 	c := as(t, person)
-	delete := func(ctx context.Context, name string) error {
+	removal := func(ctx context.Context, name string) error {
 		crd := newObject("apiextensions.k8s.io/v1", "CustomResourceDefinition", name)
 		crd.SetNamespace("")
 		return deletion(crd)(ctx, c)
@@ -140,15 +137,15 @@ func TestDefinitionsStayWhileATenantExists(t *testing.T) {
 		"subprocessors.chattenant.io",
 	}
 	for _, name := range names {
-		if err := delete(t.Context(), name); err != nil {
+		if err := removal(t.Context(), name); err != nil {
 			t.Errorf("without a tenant: %v", err)
 		}
 	}
 	ensure(t, adminClient(t), manifest(t, "chattenant"))
 	for _, name := range names {
-		eventually(t, func() error { return delete(t.Context(), name) }, "ChatTenant valid exists")
+		eventually(t, func() error { return removal(t.Context(), name) }, "ChatTenant valid exists")
 	}
-	if err := delete(t.Context(), "certificates.cert-manager.io"); err != nil {
+	if err := removal(t.Context(), "certificates.cert-manager.io"); err != nil {
 		t.Errorf("another group's: %v", err)
 	}
 }

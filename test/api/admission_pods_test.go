@@ -54,6 +54,7 @@ func TestEveryPodOfATenantHasItsPlace(t *testing.T) {
 		{"by the node's name", set(at, []any{map[string]any{"matchFields": []any{demand("metadata.name", "In", "eu-1")}}}),
 			inItsRegion},
 		{"with a node selector in place of the affinity", func(t *testing.T, o *unstructured.Unstructured) {
+			t.Helper()
 			set("spec.affinity", absent)(t, o)
 			set("spec.nodeSelector", map[string]string{regionLabel: "eu-central"})(t, o)
 		}, inItsRegion},

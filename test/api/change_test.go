@@ -108,14 +108,10 @@ func numbered[T any](n int, element func(i int) T) []T {
 	return list
 }
 
-// annotation sets an annotation.
-func annotation(key, value string) change {
-	return func(_ *testing.T, o *unstructured.Unstructured) {
-		annotations := o.GetAnnotations()
-		if annotations == nil {
-			annotations = map[string]string{}
-		}
-		annotations[key] = value
-		o.SetAnnotations(annotations)
+// releaseIs says which release a definition came with.
+func releaseIs(version string) change {
+	return func(t *testing.T, o *unstructured.Unstructured) {
+		t.Helper()
+		o.SetAnnotations(map[string]string{"chattenant.io/release": version})
 	}
 }

@@ -106,8 +106,8 @@ func TestTheChartRefusesValuesItDoesNotKnow(t *testing.T) {
 		{"an unknown Service type", "gateway.service.type=ExternalName", "/gateway/service/type"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := tool("helm", "template", "chattenant", dir, "--values", filepath.Join(dir, "ci", "values.yaml"),
-				"--set", test.value)
+			_, err := tool(t.Context(), "helm", "template", "chattenant", dir,
+				"--values", filepath.Join(dir, "ci", "values.yaml"), "--set", test.value)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("want an error with %q, got: %v", test.want, err)
 			}

@@ -33,7 +33,7 @@ const allRights = "test:all-rights"
 func install() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	rendered, err := tool("kustomize", "build", filepath.Join(root, "config", "default"))
+	rendered, err := tool(ctx, "kustomize", "build", filepath.Join(root, "config", "default"))
 	if err != nil {
 		return err
 	}
@@ -69,8 +69,8 @@ func applyEventually(ctx context.Context, c client.Client, o *unstructured.Unstr
 }
 
 // tool runs a program that `make tools` builds.
-func tool(name string, args ...string) ([]byte, error) {
-	command := exec.Command(filepath.Join(root, "bin", name), args...)
+func tool(ctx context.Context, name string, args ...string) ([]byte, error) {
+	command := exec.CommandContext(ctx, filepath.Join(root, "bin", name), args...)
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	out, err := command.Output()

@@ -24,7 +24,7 @@ func installations(t *testing.T) map[string][]*unstructured.Unstructured {
 
 func kustomized(t *testing.T, part string) []*unstructured.Unstructured {
 	t.Helper()
-	rendered, err := tool("kustomize", "build", filepath.Join(root, "config", part))
+	rendered, err := tool(t.Context(), "kustomize", "build", filepath.Join(root, "config", part))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func chart(t *testing.T, args ...string) []*unstructured.Unstructured {
 func renderChart(t *testing.T, args ...string) []byte {
 	t.Helper()
 	dir := filepath.Join(root, "charts", "chattenant")
-	rendered, err := tool("helm", append([]string{
+	rendered, err := tool(t.Context(), "helm", append([]string{
 		"template", "chattenant", dir, "--namespace", "chattenant-system", "--kube-version", "1.36.0",
 		"--values", filepath.Join(dir, "ci", "values.yaml"),
 	}, args...)...)

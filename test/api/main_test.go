@@ -9,6 +9,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) {
 }
 
 func runWithServer(m *testing.M) (code int, err error) {
-	assets, err := binaries()
+	assets, err := binaries(context.Background())
 	if err != nil {
 		return 0, err
 	}
@@ -58,11 +59,11 @@ func runWithServer(m *testing.M) (code int, err error) {
 }
 
 // binaries is the directory of kube-apiserver, etcd and kubectl: KUBEBUILDER_ASSETS, or else the local cluster's own.
-func binaries() (string, error) {
+func binaries(ctx context.Context) (string, error) {
 	if dir := os.Getenv("KUBEBUILDER_ASSETS"); dir != "" {
 		return dir, nil
 	}
-	command := exec.Command("go", "run", ".", "bin")
+	command := exec.CommandContext(ctx, "go", "run", ".", "bin")
 	command.Dir = filepath.Join(root, "hack", "localcluster")
 	command.Stderr = os.Stderr
 	out, err := command.Output()

@@ -88,25 +88,27 @@ var writesEverywhere = map[right]bool{
 // What the operator writes it must also see, or it would never know that it is there.
 func TestTheOperatorSeesWhatItWrites(t *testing.T) {
 	for way, objects := range installations(t) {
-		seen, written := map[right]bool{}, map[right]bool{}
-		for _, role := range roles(t, objects) {
-			for _, r := range rights(role) {
-				seen[r] = seen[r] || role.Name == "chattenant-operator" && role.Kind == "ClusterRole"
-				if role.Name == "chattenant-tenant" && r.resource != "secrets" {
-					written[right{group: r.group, resource: r.resource}] = true
+		seen, written := rightsOf(t, objects, "chattenant-operator"), rightsOf(t, objects, "chattenant-tenant")
+		for _, r := range written {
+			for _, verb := range []string{"get", "list", "watch"} {
+				if r.resource != "secrets" && !slices.Contains(seen, right{r.group, r.resource, verb}) {
+					t.Errorf("%s: the operator writes %s and may not %s them", way, r.resource, verb)
 				}
 			}
 		}
-		if len(written) == 0 {
-			t.Errorf("%s: found nothing that the operator writes", way)
-		}
-		for r := range written {
-			if !seen[right{r.group, r.resource, "get"}] || !seen[right{r.group, r.resource, "list"}] ||
-				!seen[right{r.group, r.resource, "watch"}] {
-				t.Errorf("%s: the operator writes %s and may not get, list and watch them", way, r.resource)
-			}
+	}
+}
+
+// rightsOf are those of one ClusterRole.
+func rightsOf(t *testing.T, objects []*unstructured.Unstructured, name string) []right {
+	t.Helper()
+	for _, role := range roles(t, objects) {
+		if role.Kind == "ClusterRole" && role.Name == name {
+			return rights(role)
 		}
 	}
+	t.Fatalf("there is no ClusterRole %s", name)
+	return nil
 }
 
 // Nothing but the operator's own account may hold its roles, and nothing binds the role that is for tenants'

@@ -16,7 +16,7 @@ import (
 )
 
 func TestTheSamplesAreValid(t *testing.T) {
-	rendered, err := tool("kustomize", "build", filepath.Join(root, "config", "samples"))
+	rendered, err := tool(t.Context(), "kustomize", "build", filepath.Join(root, "config", "samples"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 // EncryptionApplyConfiguration represents a declarative configuration of the Encryption type for use
 // with apply.
 //
-// Encryption says where a tenant's key-encryption key lives. It is a union: the provider's own field and no other is set.
+// Encryption says where a tenant's key-encryption key lives. It is a union: only the provider's own field is set.
 type EncryptionApplyConfiguration struct {
 	// provider selects where the key lives.
 	Provider *apiv1alpha1.EncryptionProvider `json:"provider,omitempty"`
