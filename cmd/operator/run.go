@@ -28,6 +28,7 @@ const leaderLease = "chattenant-operator"
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=chattenant-system,resources=leases,verbs=get;update,resourceNames=chattenant-operator
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
+// +kubebuilder:rbac:groups="",namespace=chattenant-system,resources=events,verbs=create;patch
 
 func run(ctx context.Context, o options) error {
 	mgr, err := newManager(o)
