@@ -10,8 +10,8 @@ export default defineConfig({
     environment: 'node',
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Two cores and one browser: files take turns instead of time-outs.
-    fileParallelism: false,
+    // One browser for all: more than two files at a time would only wait for it.
+    maxWorkers: 2,
     isolate: false,
   },
 });
