@@ -8,8 +8,8 @@ package naming
 
 import "strings"
 
-// MaxTenantName is the longest tenant name the API accepts, in bytes. Namespace adds a prefix and the result must stay a
-// DNS label (63).
+// MaxTenantName is the longest tenant name the API accepts, in bytes. Namespace adds a prefix and the result must stay
+// a DNS label (63).
 const MaxTenantName = 40
 
 const namespacePrefix = "chat-"

@@ -22,15 +22,20 @@ func TestEveryMountHasAVolumeAndEveryVolumeASource(t *testing.T) {
 			}
 			volumes := volumesOf(t, s, object, pod, sources)
 			for _, c := range containersOf(pod) {
-				for _, mount := range c.VolumeMounts {
-					if !volumes[mount.Name] {
-						t.Errorf("%s/%s: %s mounts volume %s, which the pod does not have", s.name, object.GetName(), c.Name, mount.Name)
-					}
-					if mount.SubPath != "" || mount.SubPathExpr != "" {
-						t.Errorf("%s/%s: %s mounts a path of %s: it would never change", s.name, object.GetName(), c.Name, mount.Name)
-					}
-				}
+				checkMounts(t, s.name+"/"+object.GetName()+": "+c.Name, c.VolumeMounts, volumes)
 			}
+		}
+	}
+}
+
+func checkMounts(t *testing.T, container string, mounts []corev1.VolumeMount, volumes map[string]bool) {
+	t.Helper()
+	for _, mount := range mounts {
+		if !volumes[mount.Name] {
+			t.Errorf("%s mounts volume %s, which the pod does not have", container, mount.Name)
+		}
+		if mount.SubPath != "" || mount.SubPathExpr != "" {
+			t.Errorf("%s mounts a path of %s: it would never change", container, mount.Name)
 		}
 	}
 }
@@ -59,8 +64,10 @@ func volumesOf(
 	}
 	claims, _, _ := unstructured.NestedSlice(object.Object, "spec", "volumeClaimTemplates")
 	for _, claim := range claims {
-		name, _, _ := unstructured.NestedString(claim.(map[string]any), "metadata", "name")
-		volumes[name] = true
+		if template, ok := claim.(map[string]any); ok {
+			name, _, _ := unstructured.NestedString(template, "metadata", "name")
+			volumes[name] = true
+		}
 	}
 	return volumes
 }

@@ -129,7 +129,7 @@ func (m machine) command(ctx context.Context, name string, args ...string) *exec
 	if !strings.Contains(name, "/") {
 		name = filepath.Join(m.binaries, name)
 	}
-	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // the programs are named in this package
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = m.directory
 	cmd.Env = []string{"PATH=" + m.binaries + ":/usr/bin:/bin", "PGDATA=" + m.data()}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: m.credential}

@@ -22,12 +22,12 @@ import (
 
 func wantGuardrails(t *testing.T, tenant string) {
 	t.Helper()
-	wantCondition(t, tenant, v1alpha1.ConditionGuardrailsInPlace, metav1.ConditionTrue, v1alpha1.ReasonGuardrailsApplied)
+	wantCondition(t, tenant, v1alpha1.ConditionGuardrailsInPlace, v1alpha1.ReasonGuardrailsApplied)
 }
 
 func wantStalled(t *testing.T, tenant, reason string) *metav1.Condition {
 	t.Helper()
-	return wantCondition(t, tenant, v1alpha1.ConditionStalled, metav1.ConditionTrue, reason)
+	return wantCondition(t, tenant, v1alpha1.ConditionStalled, reason)
 }
 
 func TestWhatIsMissingStallsUntilItExists(t *testing.T) {
@@ -117,7 +117,7 @@ func TestAPausedTenantIsLeftAlone(t *testing.T) {
 	tenant := newTenant("paused")
 	tenant.Spec.Reconciliation = v1alpha1.ReconciliationPaused
 	create(t, tenant)
-	wantCondition(t, "paused", v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPausedBySpec)
+	wantCondition(t, "paused", v1alpha1.ConditionPaused, v1alpha1.ReasonPausedBySpec)
 	mustNotExist(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: naming.Namespace("paused")}})
 }
 
@@ -127,7 +127,7 @@ func TestRetainedDataIsTakenUpOnlyByItsUID(t *testing.T) {
 	first := newTenant("kept")
 	create(t, first)
 	report(t, "kept")
-	wantCondition(t, "kept", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	wantCondition(t, "kept", v1alpha1.ConditionReady, v1alpha1.ReasonReady)
 	namespace := naming.Namespace("kept")
 	key := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "key-encryption-key"}}
 	if err := admin.Get(t.Context(), client.ObjectKeyFromObject(key), key); err != nil {
@@ -161,7 +161,7 @@ func TestRetainedDataIsTakenUpOnlyByItsUID(t *testing.T) {
 	adopting.Spec.AdoptUID = string(first.UID)
 	create(t, adopting)
 	report(t, "kept")
-	wantCondition(t, "kept", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	wantCondition(t, "kept", v1alpha1.ConditionReady, v1alpha1.ReasonReady)
 	after := &corev1.Secret{}
 	if err := admin.Get(t.Context(), client.ObjectKeyFromObject(key), after); err != nil {
 		t.Fatal(err)

@@ -26,7 +26,7 @@ func TestHandEditsAreRepaired(t *testing.T) {
 	startOperator(t)
 	create(t, newTenant("edited"))
 	report(t, "edited")
-	wantCondition(t, "edited", v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	wantCondition(t, "edited", v1alpha1.ConditionReady, v1alpha1.ReasonReady)
 	namespace := naming.Namespace("edited")
 
 	t.Run("a container that was added is removed", func(t *testing.T) { addedContainerGoes(t, namespace) })

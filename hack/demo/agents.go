@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,12 +16,9 @@ import (
 
 // login is a demo agent's. The product keeps a hash only, so the demo keeps the password, readable for its user
 // alone.
-type login struct {
-	Email    string `json:"email"`
-	Password string `json:"password"`
-}
+type login struct{ Email, Password string }
 
-func (d *demo) loginFile(tenant string) string { return filepath.Join(d.out, "login-"+tenant+".json") }
+func (d *demo) loginFile(tenant string) string { return filepath.Join(d.out, "login-"+tenant) }
 
 func (d *demo) login(tenant string) (login, error) {
 	var l login
@@ -30,9 +26,7 @@ func (d *demo) login(tenant string) (login, error) {
 	if err != nil {
 		return l, fmt.Errorf("read the agent's login: %w", err)
 	}
-	if err := json.Unmarshal(data, &l); err != nil {
-		return l, fmt.Errorf("read the agent's login: %w", err)
-	}
+	l.Email, l.Password, _ = strings.Cut(strings.TrimSpace(string(data)), "\n")
 	return l, nil
 }
 
@@ -52,11 +46,7 @@ func (d *demo) makeAgents(ctx context.Context) error {
 			"/chatserver", "invite", "--config", "/etc/chattenant/config.yaml", "--redeem"); err != nil {
 			return err
 		}
-		data, err := json.Marshal(l)
-		if err != nil {
-			return fmt.Errorf("keep the agent's login: %w", err)
-		}
-		if err := os.WriteFile(d.loginFile(tenant), data, 0o600); err != nil {
+		if err := os.WriteFile(d.loginFile(tenant), []byte(l.Email+"\n"+l.Password+"\n"), 0o600); err != nil {
 			return fmt.Errorf("keep the agent's login: %w", err)
 		}
 	}
