@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -36,6 +37,7 @@ func newBuilder(out, programs string) (*builder, error) {
 		out: out, programs: programs, cache: filepath.Join(cache, "chattenant", "images"), now: clock.RealClock{}.Now,
 	}
 	for _, dir := range []string{b.out, b.cache} {
+		//nolint:gosec // the user says, by a flag and the environment, where files go
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, err
 		}
@@ -46,9 +48,9 @@ func newBuilder(out, programs string) (*builder, error) {
 }
 
 // program is the path of a program that the local cluster built.
-func (b *builder) program(name string) (string, error) {
+func (b *builder) program(ctx context.Context, name string) (string, error) {
 	if b.programs == "" {
-		command := exec.Command("go", "-C", "../localcluster", "run", ".", "addons")
+		command := exec.CommandContext(ctx, "go", "-C", "../localcluster", "run", ".", "addons")
 		command.Stderr = os.Stderr
 		output, err := command.Output()
 		if err != nil {
@@ -60,10 +62,10 @@ func (b *builder) program(name string) (string, error) {
 }
 
 // make provides one image: from the cache, or by building it.
-func (b *builder) make(name string) error {
+func (b *builder) make(ctx context.Context, name string) error {
 	begin := b.now()
 	recipe := recipes()[name]
-	key, err := recipe.key(b)
+	key, err := recipe.key(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -71,7 +73,7 @@ func (b *builder) make(name string) error {
 	how := "cached"
 	if _, err := os.Stat(cached + ".ref"); err != nil {
 		how = "built"
-		if err := b.build(name, recipe, cached); err != nil {
+		if err := b.build(ctx, name, recipe, cached); err != nil {
 			return err
 		}
 	}
@@ -85,11 +87,11 @@ func (b *builder) make(name string) error {
 }
 
 // build makes the archive first and the reference last, whose presence says that both are complete.
-func (b *builder) build(name string, recipe recipe, cached string) error {
+func (b *builder) build(ctx context.Context, name string, recipe recipe, cached string) error {
 	if err := b.prune(name); err != nil {
 		return err
 	}
-	image, err := recipe.build(b)
+	image, err := recipe.build(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -127,5 +129,6 @@ func place(cached, wanted string) error {
 	if err != nil {
 		return err
 	}
+	//nolint:gosec // the user says, by a flag, where files go
 	return os.WriteFile(wanted, content, 0o644)
 }

@@ -9,23 +9,29 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"maps"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 func main() {
-	if err := run(); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		stop()
 		os.Exit(1)
 	}
 }
 
-func run() error {
+func run(ctx context.Context) error {
 	out := flag.String("out", "", "folder for the archives")
 	programs := flag.String("programs", "", "folder of the local cluster's add-on programs (default: built there)")
 	flag.Parse()
@@ -40,9 +46,9 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(b.scratch)
+	defer func() { _ = os.RemoveAll(b.scratch) }()
 	for _, name := range names {
-		if err := b.make(name); err != nil {
+		if err := b.make(ctx, name); err != nil {
 			return fmt.Errorf("image %s: %w", name, err)
 		}
 	}

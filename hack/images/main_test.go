@@ -38,7 +38,7 @@ func TestAnImageIsBuiltOnceForItsContentAndEarlierOnesAreForgotten(t *testing.T)
 		if err := os.WriteFile(program, []byte(content), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.make("coredns"); err != nil {
+		if err := b.make(t.Context(), "coredns"); err != nil {
 			t.Fatal(err)
 		}
 		reference, err := os.ReadFile(filepath.Join(b.out, "coredns.ref"))
@@ -60,7 +60,7 @@ func TestAProgramsImageIsRunByNobodyInParticular(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(b.programs, "coredns"), []byte("program"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	image, err := builtProgram{file: "coredns"}.build(b)
+	image, err := builtProgram{file: "coredns"}.build(t.Context(), b)
 	if err != nil {
 		t.Fatal(err)
 	}

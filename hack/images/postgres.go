@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -31,19 +32,19 @@ const (
 // postgres is PostgreSQL from Debian's packages, which are taken anew only when the recipe changes.
 type postgres struct{}
 
-func (postgres) key(*builder) (string, error) {
+func (postgres) key(context.Context, *builder) (string, error) {
 	return hashOf([]byte(rootfsScript), []byte(runtime.GOARCH)), nil
 }
 
-func (postgres) build(b *builder) (oci.Image, error) {
+func (postgres) build(ctx context.Context, b *builder) (oci.Image, error) {
 	dir, err := os.MkdirTemp(b.cache, "postgres-")
 	if err != nil {
 		return oci.Image{}, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	root := filepath.Join(dir, "rootfs")
-	mirror, security := mirrors()
-	command := exec.Command("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+	mirror, security := mirrors(ctx)
+	command := exec.CommandContext(ctx, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
 		"sh", "-s", root, mirror, security)
 	command.Stdin = strings.NewReader(rootfsScript)
 	output, err := command.CombinedOutput()
@@ -67,9 +68,9 @@ func (postgres) build(b *builder) (oci.Image, error) {
 }
 
 // mirrors asks the machine's package manager where it gets bookworm from.
-func mirrors() (debian, security string) {
+func mirrors(ctx context.Context) (debian, security string) {
 	debian, security = defaultMirror, defaultSecurity
-	output, err := exec.Command("apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)",
+	output, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)",
 		"Created-By: Packages").Output()
 	var missing *exec.Error
 	if errors.As(err, &missing) {

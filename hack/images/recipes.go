@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -18,8 +19,8 @@ import (
 
 // recipe makes an image. Two calls that return the same key would make the same image.
 type recipe interface {
-	key(b *builder) (string, error)
-	build(b *builder) (oci.Image, error)
+	key(ctx context.Context, b *builder) (string, error)
+	build(ctx context.Context, b *builder) (oci.Image, error)
 }
 
 // recipes are all images by name.
@@ -42,10 +43,12 @@ const nonroot = 65532
 // goProgram is an image with one statically linked Go program and nothing else.
 type goProgram struct{ module, pkg string }
 
-func (p goProgram) key(b *builder) (string, error) { return fileKey(p.compile(b)) }
+func (p goProgram) key(ctx context.Context, b *builder) (string, error) {
+	return fileKey(p.compile(ctx, b))
+}
 
-func (p goProgram) build(b *builder) (oci.Image, error) {
-	path, err := p.compile(b)
+func (p goProgram) build(ctx context.Context, b *builder) (oci.Image, error) {
+	path, err := p.compile(ctx, b)
 	if err != nil {
 		return oci.Image{}, err
 	}
@@ -53,13 +56,13 @@ func (p goProgram) build(b *builder) (oci.Image, error) {
 }
 
 // compile builds the program, which takes a moment if nothing changed, and returns its path. Paths are not trimmed, so
-// that the compiled packages are those which the tests use, too; a release is built by the Dockerfile, which trims them.
-func (p goProgram) compile(b *builder) (string, error) {
+// that the compiled packages are those which the tests use, too; the Dockerfile, which builds releases, trims them.
+func (p goProgram) compile(ctx context.Context, b *builder) (string, error) {
 	path := filepath.Join(b.scratch, filepath.Base(p.pkg))
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	command := exec.Command("go", "build", "-C", p.module, "-buildvcs=false", "-ldflags=-s -w",
+	command := exec.CommandContext(ctx, "go", "build", "-C", p.module, "-buildvcs=false", "-ldflags=-s -w",
 		"-o", path, p.pkg)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if output, err := command.CombinedOutput(); err != nil {
@@ -71,10 +74,12 @@ func (p goProgram) compile(b *builder) (string, error) {
 // builtProgram is an image with a program that the local cluster built.
 type builtProgram struct{ file string }
 
-func (p builtProgram) key(b *builder) (string, error) { return fileKey(b.program(p.file)) }
+func (p builtProgram) key(ctx context.Context, b *builder) (string, error) {
+	return fileKey(b.program(ctx, p.file))
+}
 
-func (p builtProgram) build(b *builder) (oci.Image, error) {
-	path, err := b.program(p.file)
+func (p builtProgram) build(ctx context.Context, b *builder) (oci.Image, error) {
+	path, err := b.program(ctx, p.file)
 	if err != nil {
 		return oci.Image{}, err
 	}
@@ -114,7 +119,7 @@ func fileKey(path string, err error) (string, error) {
 func hashOf(parts ...[]byte) string {
 	hash := sha256.New()
 	for _, part := range parts {
-		fmt.Fprintf(hash, "%d\n", len(part))
+		hash.Write(fmt.Appendf(nil, "%d\n", len(part)))
 		hash.Write(part)
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:8])

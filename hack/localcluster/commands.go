@@ -39,15 +39,15 @@ func commands() []command {
 
 func up(ctx context.Context, c *cluster.Cluster, _ []string) error { return c.Up(ctx) }
 
-func down(_ context.Context, c *cluster.Cluster, _ []string) error { return c.Down() }
+func down(ctx context.Context, c *cluster.Cluster, _ []string) error { return c.Down(ctx) }
 
 func status(_ context.Context, c *cluster.Cluster, _ []string) error { return c.Status() }
 
-func load(_ context.Context, c *cluster.Cluster, archives []string) error {
+func load(ctx context.Context, c *cluster.Cluster, archives []string) error {
 	if len(archives) == 0 {
 		return errors.New("name the archives to load")
 	}
-	return c.Load(archives)
+	return c.Load(ctx, archives)
 }
 
 func kubeconfig(_ context.Context, c *cluster.Cluster, _ []string) error {
@@ -67,18 +67,18 @@ func facts(_ context.Context, c *cluster.Cluster, _ []string) error {
 		filepath.Join(c.Layout.PKI(), "outside-ca.crt"), filepath.Join(c.Layout.Log(topology.Outside), "dns.log")))
 }
 
-func binaries(_ context.Context, c *cluster.Cluster, _ []string) error {
-	_, err := c.Kubernetes(progress.New(c.Out, c.Now))
+func binaries(ctx context.Context, c *cluster.Cluster, _ []string) error {
+	_, err := c.Kubernetes(ctx, progress.New(c.Out, c.Now))
 	return err
 }
 
 // bin prints nothing but the folder, for scripts; what has to be built first is reported on standard error.
-func bin(_ context.Context, c *cluster.Cluster, _ []string) error {
-	return printFolder(c.Kubernetes(progress.New(os.Stderr, c.Now)))
+func bin(ctx context.Context, c *cluster.Cluster, _ []string) error {
+	return printFolder(c.Kubernetes(ctx, progress.New(os.Stderr, c.Now)))
 }
 
-func addons(_ context.Context, c *cluster.Cluster, _ []string) error {
-	return printFolder(c.Addons(progress.New(os.Stderr, c.Now)))
+func addons(ctx context.Context, c *cluster.Cluster, _ []string) error {
+	return printFolder(c.Addons(ctx, progress.New(os.Stderr, c.Now)))
 }
 
 func printFolder(dir string, err error) error {
@@ -89,7 +89,7 @@ func printFolder(dir string, err error) error {
 }
 
 // execute becomes the command, inside the machine.
-func execute(_ context.Context, c *cluster.Cluster, argv []string) error {
+func execute(ctx context.Context, c *cluster.Cluster, argv []string) error {
 	if len(argv) < 2 {
 		return fmt.Errorf("name one of %v and a command", topology.Machines())
 	}
@@ -97,7 +97,7 @@ func execute(_ context.Context, c *cluster.Cluster, argv []string) error {
 	if err != nil {
 		return err
 	}
-	enter, err := machine.Command(argv[1:]...)
+	enter, err := machine.Command(ctx, argv[1:]...)
 	if err != nil {
 		return err
 	}

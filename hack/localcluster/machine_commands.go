@@ -40,11 +40,11 @@ func machineCommands() []command {
 	}
 }
 
-func initialise(_ context.Context, _ *cluster.Cluster, argv []string) error {
+func initialise(ctx context.Context, _ *cluster.Cluster, argv []string) error {
 	if len(argv) != 1 {
 		return errors.New("init takes the path of a spec")
 	}
-	return machine.Init(argv[0], clock.RealClock{}.Now)
+	return machine.Init(ctx, argv[0], clock.RealClock{}.Now)
 }
 
 // forwardAll serves the nth inherited listener with the nth argument's targets.

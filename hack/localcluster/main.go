@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"strconv"
@@ -38,7 +37,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {
-		slog.Error(err.Error())
+		fmt.Fprintln(os.Stderr, err)
 		stop()
 		os.Exit(1)
 	}
@@ -109,10 +108,10 @@ func port(name string, fallback int) (int, error) {
 }
 
 func usage(out io.Writer) error {
-	fmt.Fprintln(out, "A local two-node Kubernetes. Commands:")
+	_, _ = fmt.Fprintln(out, "A local two-node Kubernetes. Commands:")
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, each := range commands() {
-		fmt.Fprintf(table, "  %s\t%s\n", each.name, strings.TrimSpace(each.help))
+		_, _ = fmt.Fprintf(table, "  %s\t%s\n", each.name, strings.TrimSpace(each.help))
 	}
 	return table.Flush()
 }

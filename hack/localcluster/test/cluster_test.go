@@ -34,19 +34,20 @@ const (
 var layout = state.FromEnvironment(os.Getenv)
 
 // localcluster prepares a command of the driver.
-func localcluster(argv ...string) *exec.Cmd {
-	command := exec.Command("go", append([]string{"run", "."}, argv...)...)
+func localcluster(ctx context.Context, argv ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, "go", append([]string{"run", "."}, argv...)...)
 	command.Dir = ".."
 	return command
 }
 
 // kubectl runs kubectl as the administrator and returns what it says.
-func kubectl(stdin string, argv ...string) (string, error) {
+func kubectl(ctx context.Context, stdin string, argv ...string) (string, error) {
 	programs, err := filepath.Glob(filepath.Join(layout.Cache, "programs", "kubernetes-*", "kubectl"))
 	if err != nil || len(programs) == 0 {
 		return "", fmt.Errorf("kubectl is not built: %w", err)
 	}
-	command := exec.Command(programs[0], append([]string{"--kubeconfig", layout.AdminKubeconfig()}, argv...)...)
+	argv = append([]string{"--kubeconfig", layout.AdminKubeconfig()}, argv...)
+	command := exec.CommandContext(ctx, programs[0], argv...)
 	command.Stdin = strings.NewReader(stdin)
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
@@ -58,7 +59,7 @@ func kubectl(stdin string, argv ...string) (string, error) {
 
 func mustKubectl(t *testing.T, argv ...string) string {
 	t.Helper()
-	output, err := kubectl("", argv...)
+	output, err := kubectl(t.Context(), "", argv...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func apply(t *testing.T, objects ...any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := kubectl(string(content), "apply", "--filename", "-"); err != nil {
+	if _, err := kubectl(t.Context(), string(content), "apply", "--filename", "-"); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -84,7 +85,9 @@ func namespace(t *testing.T, name string) string {
 			"name": name, "labels": map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
 		},
 	})
-	t.Cleanup(func() { _, _ = kubectl("", "delete", "namespace", name, "--wait", "--ignore-not-found") })
+	t.Cleanup(func() {
+		_, _ = kubectl(context.WithoutCancel(t.Context()), "", "delete", "namespace", name, "--wait", "--ignore-not-found")
+	})
 	return name
 }
 
@@ -92,7 +95,7 @@ func namespace(t *testing.T, name string) string {
 func postgresReference(t *testing.T) string {
 	t.Helper()
 	node := topology.Nodes()[0].Name
-	output, err := localcluster("exec", node, "ctr", "--namespace", "k8s.io", "images", "list").Output()
+	output, err := localcluster(t.Context(), "exec", node, "ctr", "--namespace", "k8s.io", "images", "list").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

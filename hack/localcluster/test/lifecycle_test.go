@@ -6,6 +6,7 @@
 package test
 
 import (
+	"context"
 	"os"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ import (
 // run runs a command of the driver and returns its output.
 func run(t *testing.T, argv ...string) string {
 	t.Helper()
-	output, err := localcluster(argv...).CombinedOutput()
+	output, err := localcluster(t.Context(), argv...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %v\n%s", argv, err, output)
 	}
@@ -31,7 +32,7 @@ func onlyWhenAsked(t *testing.T) {
 	if os.Getenv("CHATTENANT_TEST_LIFECYCLE") == "" {
 		t.Skip("takes the cluster down: set CHATTENANT_TEST_LIFECYCLE=1")
 	}
-	t.Cleanup(func() { _ = localcluster("up").Run() })
+	t.Cleanup(func() { _ = localcluster(context.WithoutCancel(t.Context()), "up").Run() })
 }
 
 func TestUpMendsWhateverWasKilled(t *testing.T) {
@@ -54,7 +55,7 @@ func TestUpMendsWhateverWasKilled(t *testing.T) {
 			for _, node := range topology.Nodes() {
 				apply(t, pod(t, ns, node.Name, node.Region, "sleep infinity", nil))
 				awaitReady(t, ns, node.Name)
-				if !resolves(ns, node.Name) {
+				if !resolves(t.Context(), ns, node.Name) {
 					t.Errorf("a Pod on %s has no DNS", node.Name)
 				}
 			}
@@ -145,7 +146,7 @@ func containerPIDs(t *testing.T) []int {
 func postgresArchive(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	command := localcluster()
+	command := localcluster(t.Context())
 	command.Args = []string{"go", "run", ".", "--out", dir, "postgres"}
 	command.Dir = "../../images"
 	if output, err := command.CombinedOutput(); err != nil {

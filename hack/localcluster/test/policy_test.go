@@ -6,6 +6,7 @@
 package test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -21,18 +22,18 @@ const serve = "export LC_ALL=C.UTF-8; initdb -D /data/db >/dev/null && exec post
 type destination struct{ name, address, port string }
 
 // reach tries to connect from a Pod; ok says whether it could.
-func reach(namespace, pod string, to destination) (ok bool) {
-	open, err := reachable(namespace, pod, []destination{to})
+func reach(ctx context.Context, namespace, pod string, to destination) (ok bool) {
+	open, err := reachable(ctx, namespace, pod, []destination{to})
 	return err == nil && open[to]
 }
 
 // reachable tries many destinations at once and says which could be reached.
-func reachable(namespace, pod string, list []destination) (map[destination]bool, error) {
+func reachable(ctx context.Context, namespace, pod string, list []destination) (map[destination]bool, error) {
 	var script strings.Builder
 	for i, to := range list {
 		fmt.Fprintf(&script, "(timeout 3 bash -c '</dev/tcp/%s/%s' 2>/dev/null && echo open-%d-) & ", to.address, to.port, i)
 	}
-	output, err := kubectl("", "exec", "--namespace", namespace, pod, "--", "bash", "-c", script.String()+"wait")
+	output, err := kubectl(ctx, "", "exec", "--namespace", namespace, pod, "--", "bash", "-c", script.String()+"wait")
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +45,9 @@ func reachable(namespace, pod string, list []destination) (map[destination]bool,
 }
 
 // resolves asks the cluster's DNS, by UDP, for an outside name.
-func resolves(namespace, pod string) bool {
-	_, err := kubectl("", "exec", "--namespace", namespace, pod, "--", "timeout", "5", "getent", "hosts", "crm.example")
+func resolves(ctx context.Context, namespace, pod string) bool {
+	_, err := kubectl(ctx, "", "exec", "--namespace", namespace, pod, "--",
+		"timeout", "5", "getent", "hosts", "crm.example")
 	return err == nil
 }
 
@@ -115,8 +117,8 @@ func newPolicyScene(t *testing.T) policyScene {
 }
 
 // expect compares what the Pod reaches with what it should; open names the destinations that should be.
-func (s policyScene) expect(open func(destination) bool, dns bool) error {
-	reached, err := reachable(s.here, "server", s.destinations)
+func (s policyScene) expect(ctx context.Context, open func(destination) bool, dns bool) error {
+	reached, err := reachable(ctx, s.here, "server", s.destinations)
 	if err != nil {
 		return err
 	}
@@ -126,7 +128,7 @@ func (s policyScene) expect(open func(destination) bool, dns bool) error {
 			wrong = append(wrong, fmt.Sprintf("%s (%s:%s) open: %v", to.name, to.address, to.port, !open(to)))
 		}
 	}
-	if resolves(s.here, "server") != dns {
+	if resolves(ctx, s.here, "server") != dns {
 		wrong = append(wrong, fmt.Sprintf("DNS by UDP open: %v", !dns))
 	}
 	if wrong == nil {
@@ -143,7 +145,7 @@ func TestPoliciesAreEnforcedInBothDirections(t *testing.T) {
 	inbound := func(want bool) func() error {
 		return func() error {
 			for _, from := range []string{"near", "far"} {
-				if reach(scene.there, from, here) != want {
+				if reach(t.Context(), scene.there, from, here) != want {
 					return fmt.Errorf("from %s open: %v", from, !want)
 				}
 			}
@@ -151,11 +153,11 @@ func TestPoliciesAreEnforcedInBothDirections(t *testing.T) {
 		}
 	}
 	// The servers are still starting.
-	eventually(t, patience, func() error { return scene.expect(all, true) })
+	eventually(t, patience, func() error { return scene.expect(t.Context(), all, true) })
 	eventually(t, patience, inbound(true))
 
 	apply(t, policy(scene.here, "deny", map[string]any{}))
-	eventually(t, patience, func() error { return scene.expect(none, false) })
+	eventually(t, patience, func() error { return scene.expect(t.Context(), none, false) })
 	eventually(t, settle, inbound(false))
 
 	apply(t, policy(scene.here, "allow", map[string]any{
@@ -169,7 +171,7 @@ func TestPoliciesAreEnforcedInBothDirections(t *testing.T) {
 	allowed := func(to destination) bool {
 		return to.port == "5432" || to.name == "a NodePort on "+topology.Nodes()[0].Name
 	}
-	eventually(t, patience, func() error { return scene.expect(allowed, true) })
+	eventually(t, patience, func() error { return scene.expect(t.Context(), allowed, true) })
 	eventually(t, settle, inbound(true))
 }
 
@@ -177,7 +179,7 @@ func TestAPodIsClosedBeforeItsPoliciesAreInForce(t *testing.T) {
 	ns := namespace(t, "lc-early")
 	apply(t, policy(ns, "deny", map[string]any{}))
 	attempt := fmt.Sprintf("for i in {1..30}; do for to in %s/443 %s/6443 %s/10250 %s/80 %s/53; do "+
-		"timeout 0.2 bash -c \"</dev/tcp/$to\" 2>/dev/null && echo reached $to; done; done; echo done; sleep infinity",
+		"timeout 0.2 bash -c \"</dev/tcp/$to\" 2>/dev/null && echo reached $to; done\ndone; echo tried; sleep infinity",
 		topology.OutsideServers()[0].Address, topology.ControlPlaneAddress, topology.Nodes()[0].Address(),
 		topology.MetadataAddress, topology.DNSServiceAddress)
 	for _, node := range topology.Nodes() {
@@ -185,14 +187,14 @@ func TestAPodIsClosedBeforeItsPoliciesAreInForce(t *testing.T) {
 		apply(t, pod(t, ns, name, node.Region, attempt, nil))
 		awaitReady(t, ns, name)
 		eventually(t, 3*patience, func() error {
-			log, err := kubectl("", "logs", "--namespace", ns, name)
+			log, err := kubectl(t.Context(), "", "logs", "--namespace", ns, name)
 			if err != nil {
 				return err
 			}
 			if strings.Contains(log, "reached") {
 				t.Fatalf("a new Pod got out: %s", log)
 			}
-			if !strings.Contains(log, "done") {
+			if !strings.Contains(log, "tried") {
 				return fmt.Errorf("%s is still trying", name)
 			}
 			return nil

@@ -6,6 +6,7 @@
 package test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -23,7 +24,7 @@ func TestANodeCarriesItsRegionAndItsKubeletCannotChangeIt(t *testing.T) {
 		if got := mustKubectl(t, "get", "node", node.Name, "--output", path); got != node.Region {
 			t.Errorf("%s is labelled %q, want %q", node.Name, got, node.Region)
 		}
-		_, err := kubectl("", "--as", "system:node:"+node.Name, "--as-group", "system:nodes",
+		_, err := kubectl(t.Context(), "", "--as", "system:node:"+node.Name, "--as-group", "system:nodes",
 			"label", "--overwrite", "node", node.Name, topology.RegionLabel+"=elsewhere")
 		if err == nil || !strings.Contains(err.Error(), "is not allowed to modify labels") {
 			t.Errorf("the kubelet of %s moves it to another region: %v", node.Name, err)
@@ -53,17 +54,17 @@ func TestAVolumeIsOnTheNodeOfItsRegionAndIsWipedWhenItsClaimGoes(t *testing.T) {
 			file := filepath.Join(layout.Volumes(node.Name), volume, "file")
 			eventually(t, patience, func() error { _, err := os.Stat(file); return err })
 			mustKubectl(t, "delete", "namespace", ns, "--wait")
-			eventually(t, patience, func() error { return gone(node, volume) })
+			eventually(t, patience, func() error { return gone(t.Context(), node, volume) })
 		})
 	}
 }
 
 // gone says what is left of a volume and whether its node offers a whole pool again.
-func gone(node topology.Node, volume string) error {
+func gone(ctx context.Context, node topology.Node, volume string) error {
 	if _, err := os.Stat(filepath.Join(layout.Volumes(node.Name), volume)); err == nil {
 		return errors.New("the volume's folder is still there")
 	}
-	list, err := kubectl("", "get", "pv", "--selector", "chattenant.local/pool="+node.Name, "--output",
+	list, err := kubectl(ctx, "", "get", "pv", "--selector", "chattenant.local/pool="+node.Name, "--output",
 		"jsonpath={range .items[*]}{.metadata.name} {.status.phase}{\"\\n\"}{end}")
 	if err != nil {
 		return err
@@ -93,5 +94,5 @@ func TestAVolumeThatIsToBeRetainedIsKept(t *testing.T) {
 		t.Errorf("retained data is %q, %v", content, err)
 	}
 	mustKubectl(t, "delete", "pv", volume, "--wait")
-	eventually(t, patience, func() error { return gone(node, volume) })
+	eventually(t, patience, func() error { return gone(t.Context(), node, volume) })
 }

@@ -6,6 +6,7 @@
 package test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -68,7 +69,7 @@ func TestTheAuditLogHoldsARequestOnceItWasAnswered(t *testing.T) {
 }
 
 func TestTheOutsideAnswersAsItsFactsSay(t *testing.T) {
-	output, err := localcluster("outside").Output()
+	output, err := localcluster(t.Context(), "outside").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +90,7 @@ func TestTheOutsideAnswersAsItsFactsSay(t *testing.T) {
 	}
 	for _, server := range facts.Servers {
 		for _, port := range append(server.TLSPorts, server.TCPPorts...) {
-			if !reach(ns, "shell", destination{server.Name, server.Address, fmt.Sprint(port)}) {
+			if !reach(t.Context(), ns, "shell", destination{server.Name, server.Address, fmt.Sprint(port)}) {
 				t.Errorf("%s does not answer on port %d", server.Name, port)
 			}
 		}
@@ -97,7 +98,7 @@ func TestTheOutsideAnswersAsItsFactsSay(t *testing.T) {
 }
 
 func TestTheHostReachesTheIngressNodePort(t *testing.T) {
-	owner, err := kubectl("", "get", "service", "--all-namespaces", "--output",
+	owner, err := kubectl(t.Context(), "", "get", "service", "--all-namespaces", "--output",
 		"jsonpath={.items[?(@.spec.ports[0].nodePort==30443)].metadata.name}")
 	if err != nil || owner != "" {
 		t.Skipf("Service %q has the port: %v", owner, err)
@@ -111,16 +112,16 @@ func TestTheHostReachesTheIngressNodePort(t *testing.T) {
 		},
 	})
 	awaitReady(t, ns, "server")
-	eventually(t, patience, sslAnswer)
+	eventually(t, patience, func() error { return sslAnswer(t.Context()) })
 }
 
 // sslAnswer asks PostgreSQL on the ingress port whether it speaks TLS, to which the answer is one letter.
-func sslAnswer() error {
-	connection, err := net.Dial("tcp", "127.0.0.1:8443")
+func sslAnswer(ctx context.Context) error {
+	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", "127.0.0.1:8443")
 	if err != nil {
 		return err
 	}
-	defer connection.Close()
+	defer func() { _ = connection.Close() }()
 	if _, err := connection.Write([]byte{0, 0, 0, 8, 4, 210, 22, 47}); err != nil {
 		return err
 	}
@@ -138,7 +139,8 @@ func TestTheAPIServerIsKnownByItsAuthority(t *testing.T) {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
-	connection, err := tls.Dial("tcp", "127.0.0.1:6443", &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13})
+	dialer := tls.Dialer{Config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13}}
+	connection, err := dialer.DialContext(t.Context(), "tcp", "127.0.0.1:6443")
 	if err != nil {
 		t.Fatal(err)
 	}

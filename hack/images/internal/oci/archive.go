@@ -49,7 +49,7 @@ func (i Image) Write(path string) (v1.Hash, error) {
 	if err != nil {
 		return v1.Hash{}, err
 	}
-	defer os.Remove(file.Name())
+	defer func() { _ = os.Remove(file.Name()) }()
 	if err := writeLayout(file, image, *descriptor); err != nil {
 		return v1.Hash{}, fmt.Errorf("writing %s: %w", i.Tag, err)
 	}
@@ -131,7 +131,7 @@ func writeLayer(out *tar.Writer, layer v1.Layer) error {
 	if err != nil {
 		return err
 	}
-	defer content.Close()
+	defer func() { _ = content.Close() }()
 	raw, err := io.ReadAll(content)
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ func read(t *testing.T, path string) (map[string][]byte, []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	files, names := map[string][]byte{}, []string{}
 	archive := tar.NewReader(file)
 	for {
@@ -90,8 +90,9 @@ func TestAnArchiveIsAnOCILayoutWithTheImagesNameFirst(t *testing.T) {
 	if err := json.Unmarshal(files["index.json"], &index); err != nil {
 		t.Fatal(err)
 	}
-	if got := index.Manifests[0]; got.Digest != digest || got.Annotations[nameAnnotation] != "chattenant.local/test:local" {
-		t.Errorf("the index names %v", got)
+	named := index.Manifests[0]
+	if named.Digest != digest || named.Annotations[nameAnnotation] != "chattenant.local/test:local" {
+		t.Errorf("the index names %v", named)
 	}
 	var manifest v1.Manifest
 	if err := json.Unmarshal(files["blobs/sha256/"+digest.Hex], &manifest); err != nil {
@@ -123,12 +124,30 @@ func TestAnEntryKeepsItsKindOwnerAndPermissions(t *testing.T) {
 		entry Entry
 		want  tar.Header
 	}{
-		"a file":           {Entry{Path: "f", Mode: 0o640, UID: 1, GID: 2}, tar.Header{Name: "f", Typeflag: tar.TypeReg, Mode: 0o640, Uid: 1, Gid: 2}},
-		"a sticky folder":  {Entry{Path: "tmp", Mode: fs.ModeDir | fs.ModeSticky | 0o777}, tar.Header{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777}},
-		"a setgid folder":  {Entry{Path: "run", Mode: fs.ModeDir | fs.ModeSetgid | 0o775}, tar.Header{Name: "run/", Typeflag: tar.TypeDir, Mode: 0o2775}},
-		"a setuid program": {Entry{Path: "su", Mode: fs.ModeSetuid | 0o755}, tar.Header{Name: "su", Typeflag: tar.TypeReg, Mode: 0o4755}},
-		"a symbolic link":  {Entry{Path: "l", Mode: fs.ModeSymlink | 0o777, Link: "f"}, tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "f", Mode: 0o777}},
-		"a hard link":      {Entry{Path: "h", Mode: 0o644, HardLink: "f"}, tar.Header{Name: "h", Typeflag: tar.TypeLink, Linkname: "f", Mode: 0o644}},
+		"a file": {
+			Entry{Path: "f", Mode: 0o640, UID: 1, GID: 2},
+			tar.Header{Name: "f", Typeflag: tar.TypeReg, Mode: 0o640, Uid: 1, Gid: 2},
+		},
+		"a sticky folder": {
+			Entry{Path: "tmp", Mode: fs.ModeDir | fs.ModeSticky | 0o777},
+			tar.Header{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777},
+		},
+		"a setgid folder": {
+			Entry{Path: "run", Mode: fs.ModeDir | fs.ModeSetgid | 0o775},
+			tar.Header{Name: "run/", Typeflag: tar.TypeDir, Mode: 0o2775},
+		},
+		"a setuid program": {
+			Entry{Path: "su", Mode: fs.ModeSetuid | 0o755},
+			tar.Header{Name: "su", Typeflag: tar.TypeReg, Mode: 0o4755},
+		},
+		"a symbolic link": {
+			Entry{Path: "l", Mode: fs.ModeSymlink | 0o777, Link: "f"},
+			tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "f", Mode: 0o777},
+		},
+		"a hard link": {
+			Entry{Path: "h", Mode: 0o644, HardLink: "f"},
+			tar.Header{Name: "h", Typeflag: tar.TypeLink, Linkname: "f", Mode: 0o644},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

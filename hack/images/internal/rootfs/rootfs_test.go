@@ -9,48 +9,45 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/chattenant/chattenant/hack/images/internal/oci"
 )
 
-func TestReadKeepsLinksAndLeavesDevicesOut(t *testing.T) {
+// makeRoot makes a folder with one of each kind of file.
+func makeRoot(t *testing.T) string {
+	t.Helper()
 	root := t.TempDir()
-	must := func(err error) {
-		t.Helper()
+	for _, err := range []error{
+		os.MkdirAll(filepath.Join(root, "a", "b"), 0o750),
+		os.WriteFile(filepath.Join(root, "a", "file"), []byte("content"), 0o600),
+		os.Link(filepath.Join(root, "a", "file"), filepath.Join(root, "a", "second")),
+		os.Symlink("/nowhere", filepath.Join(root, "link")),
+		syscall.Mkfifo(filepath.Join(root, "pipe"), 0o600),
+	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	must(os.MkdirAll(filepath.Join(root, "a", "b"), 0o750))
-	must(os.WriteFile(filepath.Join(root, "a", "file"), []byte("content"), 0o600))
-	must(os.Link(filepath.Join(root, "a", "file"), filepath.Join(root, "a", "second")))
-	must(os.Symlink("/nowhere", filepath.Join(root, "link")))
-	must(syscall.Mkfifo(filepath.Join(root, "pipe"), 0o600))
-	entries, err := Read(root)
-	must(err)
-	var paths []string
-	for _, entry := range entries {
-		paths = append(paths, entry.Path)
-		switch entry.Path {
-		case "a/second":
-			if entry.HardLink != "a/file" || entry.Source != "" {
-				t.Errorf("the second name of a file is %+v", entry)
-			}
-		case "link":
-			if entry.Link != "/nowhere" || entry.Mode&fs.ModeSymlink == 0 {
-				t.Errorf("the link is %+v", entry)
-			}
-		case "a":
-			if entry.Mode.Perm() != 0o750 || entry.UID != os.Getuid() {
-				t.Errorf("the folder is %+v", entry)
-			}
-		}
+	return root
+}
+
+func TestReadKeepsLinksOwnersAndOrderAndLeavesDevicesOut(t *testing.T) {
+	root := makeRoot(t)
+	got, err := Read(root)
+	if err != nil {
+		t.Fatal(err)
 	}
-	want := []string{"a", "a/b", "a/file", "a/second", "link"}
-	if len(paths) != len(want) {
-		t.Fatalf("paths are %v", paths)
+	uid, gid := os.Getuid(), os.Getgid()
+	want := []oci.Entry{
+		{Path: "a", Mode: fs.ModeDir | 0o750, UID: uid, GID: gid},
+		{Path: "a/b", Mode: fs.ModeDir | 0o750, UID: uid, GID: gid},
+		{Path: "a/file", Mode: 0o600, UID: uid, GID: gid, Source: filepath.Join(root, "a/file")},
+		{Path: "a/second", Mode: 0o600, UID: uid, GID: gid, HardLink: "a/file"},
+		{Path: "link", Mode: fs.ModeSymlink | 0o777, UID: uid, GID: gid, Link: "/nowhere"},
 	}
-	for i := range want {
-		if paths[i] != want[i] {
-			t.Errorf("path %d is %s, want %s", i, paths[i], want[i])
-		}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

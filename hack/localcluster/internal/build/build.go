@@ -5,6 +5,7 @@
 package build
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -30,7 +31,7 @@ type Module struct {
 	// links are further names of the program "kube".
 	links []string
 	// finish adds files that are no programs.
-	finish func(module, out string) error
+	finish func(ctx context.Context, module, out string) error
 }
 
 // Kubernetes are the components and kubectl.
@@ -61,7 +62,7 @@ type Builder struct {
 }
 
 // Build returns the folder of a module's programs, and whether they had to be built.
-func (b Builder) Build(module Module) (dir string, built bool, err error) {
+func (b Builder) Build(ctx context.Context, module Module) (dir string, built bool, err error) {
 	source := filepath.Join(b.Source, module.name)
 	digest, err := Digest(source, module.ldflags, runtime.Version(), runtime.GOARCH)
 	if err != nil {
@@ -79,7 +80,7 @@ func (b Builder) Build(module Module) (dir string, built bool, err error) {
 	if exists(dir) {
 		return dir, false, nil
 	}
-	return dir, true, b.build(module, source, dir)
+	return dir, true, b.build(ctx, module, source, dir)
 }
 
 func exists(dir string) bool {
@@ -104,16 +105,16 @@ func (b Builder) lock() (unlock func(), err error) {
 }
 
 // build makes the folder at once or not at all: what is interrupted leaves nothing that looks complete.
-func (b Builder) build(module Module, source, dir string) error {
-	unfinished, err := os.MkdirTemp(filepath.Dir(dir), "unfinished-")
-	if err != nil {
+func (b Builder) build(ctx context.Context, module Module, source, dir string) error {
+	unfinished := filepath.Join(filepath.Dir(dir), "unfinished")
+	if err := os.RemoveAll(unfinished); err != nil {
 		return err
 	}
-	defer os.RemoveAll(unfinished)
-	if err := os.Chmod(unfinished, 0o755); err != nil {
+	if err := os.Mkdir(unfinished, 0o755); err != nil {
 		return err
 	}
-	if err := b.compile(module, source, unfinished); err != nil {
+	defer func() { _ = os.RemoveAll(unfinished) }()
+	if err := b.compile(ctx, module, source, unfinished); err != nil {
 		return err
 	}
 	for _, link := range module.links {
@@ -122,15 +123,15 @@ func (b Builder) build(module Module, source, dir string) error {
 		}
 	}
 	if module.finish != nil {
-		if err := module.finish(source, unfinished); err != nil {
+		if err := module.finish(ctx, source, unfinished); err != nil {
 			return err
 		}
 	}
 	return os.Rename(unfinished, dir)
 }
 
-func (b Builder) compile(module Module, source, out string) error {
-	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", module.ldflags,
+func (b Builder) compile(ctx context.Context, module Module, source, out string) error {
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", module.ldflags,
 		"-o", out+string(filepath.Separator), "./...")
 	command.Dir = source
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
@@ -153,11 +154,16 @@ func Digest(source string, further ...string) (string, error) {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(hash, "%s %d\n%s", path, len(content), content)
-		return nil
+		_, err = fmt.Fprintf(hash, "%s %d\n%s", path, len(content), content)
+		return err
 	})
-	fmt.Fprintf(hash, "%q", further)
-	return hex.EncodeToString(hash.Sum(nil)[:6]), err
+	if err != nil {
+		return "", err
+	}
+	if _, err := fmt.Fprintf(hash, "%q", further); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:6]), nil
 }
 
 func isSource(name string) bool {
@@ -166,8 +172,8 @@ func isSource(name string) bool {
 }
 
 // collectCRDs copies cert-manager's definitions out of the module they are published in.
-func collectCRDs(module, out string) error {
-	list := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/cert-manager/cert-manager")
+func collectCRDs(ctx context.Context, module, out string) error {
+	list := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/cert-manager/cert-manager")
 	list.Dir = module
 	found, err := list.Output()
 	if err != nil {

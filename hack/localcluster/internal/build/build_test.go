@@ -31,7 +31,7 @@ func module(t *testing.T) (Builder, Module) {
 
 func mustBuild(t *testing.T, b Builder, m Module) (string, bool) {
 	t.Helper()
-	dir, built, err := b.Build(m)
+	dir, built, err := b.Build(t.Context(), m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestAModuleIsBuiltOnceForItsContent(t *testing.T) {
 func TestAFailedBuildLeavesNothingBehind(t *testing.T) {
 	builder, m := module(t)
 	write(t, filepath.Join(builder.Source, "tiny", "kube", "main.go"), "package main\n\nfunc main() { broken }\n")
-	if _, _, err := builder.Build(m); err == nil {
+	if _, _, err := builder.Build(t.Context(), m); err == nil {
 		t.Fatal("broken code was built")
 	}
 	entries, err := os.ReadDir(filepath.Join(builder.Cache, "programs"))

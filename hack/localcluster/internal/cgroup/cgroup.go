@@ -44,7 +44,7 @@ func Open() (Tree, error) {
 	if err != nil {
 		return Tree{}, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	var tree Tree
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
@@ -108,7 +108,9 @@ func (h hierarchy) delegate(dir string) error {
 		return err
 	}
 	for _, controller := range strings.Fields(string(controllers)) {
-		if err := os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+controller), fileMode); err != nil {
+		control := filepath.Join(dir, "cgroup.subtree_control")
+		//nolint:gosec // the path is a mount point that the kernel named and a constant
+		if err := os.WriteFile(control, []byte("+"+controller), fileMode); err != nil {
 			return fmt.Errorf("delegating %s: %w", controller, err)
 		}
 	}
@@ -128,6 +130,7 @@ func (h hierarchy) make(dir string) error {
 		if err != nil {
 			return err
 		}
+		//nolint:gosec // the path is a mount point that the kernel named and constants
 		if err := os.WriteFile(filepath.Join(dir, file), value, fileMode); err != nil {
 			return err
 		}

@@ -16,18 +16,18 @@ func TestParseMount(t *testing.T) {
 		found bool
 	}{
 		"the first version": {
-			"30 25 0:26 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory",
+			"30 25 0:26 / /sys/fs/cgroup/memory rw,relatime - cgroup none rw,memory",
 			hierarchy{mountPoint: "/sys/fs/cgroup/memory"}, true,
 		},
 		"the first version's cpuset": {
-			"30 25 0:26 / /sys/fs/cgroup/cpuset rw shared:9 - cgroup cgroup rw,cpuset",
+			"30 25 0:26 / /sys/fs/cgroup/cpuset rw shared:9 - cgroup none rw,cpuset",
 			hierarchy{mountPoint: "/sys/fs/cgroup/cpuset", cpuset: true}, true,
 		},
 		"the second version": {
-			"30 25 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate",
+			"30 25 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 none rw,nsdelegate",
 			hierarchy{mountPoint: "/sys/fs/cgroup", unified: true}, true,
 		},
-		"a part of a hierarchy": {"30 25 0:26 /pod /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory", hierarchy{}, false},
+		"a part of a hierarchy": {"30 25 0:26 /pod /sys/fs/cgroup/memory rw - cgroup none rw,memory", hierarchy{}, false},
 		"another file system":   {"30 25 8:1 / /home rw - ext4 /dev/vda rw", hierarchy{}, false},
 		"nonsense":              {"- -", hierarchy{}, false},
 	}

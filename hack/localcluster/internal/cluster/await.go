@@ -83,8 +83,8 @@ func (c *Cluster) awaitContainerd(ctx context.Context) error {
 		return err
 	}
 	for _, node := range topology.Nodes() {
-		answers := func(context.Context) error {
-			_, err := images.Present(machines[node.Name])
+		answers := func(ctx context.Context) error {
+			_, err := images.Present(ctx, machines[node.Name])
 			return err
 		}
 		if err := eventually(ctx, "containerd of "+node.Name, answers); err != nil {

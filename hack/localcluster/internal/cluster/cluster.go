@@ -5,6 +5,7 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -61,20 +62,22 @@ func (c *Cluster) Machine(name string) (*machine.Machine, error) {
 }
 
 // Kubernetes builds the components unless they are in the cache, and returns their folder.
-func (c *Cluster) Kubernetes(report *progress.Reporter) (string, error) {
-	return c.programs(report, "Kubernetes programs", build.Kubernetes())
+func (c *Cluster) Kubernetes(ctx context.Context, report *progress.Reporter) (string, error) {
+	return c.programs(ctx, report, "Kubernetes programs", build.Kubernetes())
 }
 
 // Addons builds what runs in Pods and in the outside unless it is in the cache, and returns its folder.
-func (c *Cluster) Addons(report *progress.Reporter) (string, error) {
-	return c.programs(report, "add-on programs", build.Addons())
+func (c *Cluster) Addons(ctx context.Context, report *progress.Reporter) (string, error) {
+	return c.programs(ctx, report, "add-on programs", build.Addons())
 }
 
-func (c *Cluster) programs(report *progress.Reporter, step string, module build.Module) (dir string, err error) {
+func (c *Cluster) programs(
+	ctx context.Context, report *progress.Reporter, step string, module build.Module,
+) (dir string, err error) {
 	builder := build.Builder{Source: filepath.Join(c.Source, "build"), Cache: c.Layout.Cache, Log: c.Log}
 	return dir, report.Step(step, func() (string, error) {
 		var built bool
-		dir, built, err = builder.Build(module)
+		dir, built, err = builder.Build(ctx, module)
 		return describe(built, "built", "cached"), err
 	})
 }
@@ -90,7 +93,9 @@ func describe(done bool, yes, no string) string {
 var ownImages = []string{"pause", "coredns", "cert-manager"}
 
 // buildImages builds the cluster's own images, once for every content of what goes into them, and returns their folder.
-func (c *Cluster) buildImages(programs parts.Programs) (dir string, built bool, err error) {
+func (c *Cluster) buildImages(
+	ctx context.Context, programs parts.Programs,
+) (dir string, built bool, err error) {
 	source := filepath.Join(c.Source, "..", "images")
 	digest, err := build.Digest(source, filepath.Base(programs.Addons))
 	if err != nil {
@@ -102,7 +107,7 @@ func (c *Cluster) buildImages(programs parts.Programs) (dir string, built bool, 
 	}
 	unfinished := dir + ".unfinished"
 	argv := append([]string{"-C", source, "run", ".", "--out", unfinished, "--programs", programs.Addons}, ownImages...)
-	command := exec.Command("go", argv...)
+	command := exec.CommandContext(ctx, "go", argv...)
 	command.Stdout, command.Stderr = c.Log, c.Log
 	if err := command.Run(); err != nil {
 		return "", false, fmt.Errorf("building images: %w", err)

@@ -5,6 +5,7 @@ package cluster
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -26,7 +27,7 @@ const (
 )
 
 // Down ends everything the cluster runs, removes all of its state but the cache, and fails if something is left.
-func (c *Cluster) Down() error {
+func (c *Cluster) Down(ctx context.Context) error {
 	report := progress.New(c.Out, c.Now)
 	tree, err := cgroup.Open()
 	if err != nil {
@@ -44,7 +45,7 @@ func (c *Cluster) Down() error {
 		{"host settings", func() (string, error) { return "given back", host.Restore(c.sysctlFile()) }},
 		{"mounts", func() (string, error) { return "removed", unmountBelow(c.Layout.Root) }},
 		{"state", func() (string, error) { return c.Layout.Root, os.RemoveAll(c.Layout.Root) }},
-		{"verification", func() (string, error) { return "nothing is left", c.verifyGone(tree) }},
+		{"verification", func() (string, error) { return "nothing is left", c.verifyGone(ctx, tree) }},
 	}
 	for _, step := range steps {
 		if err := report.Step(step.name, step.work); err != nil {
@@ -56,7 +57,7 @@ func (c *Cluster) Down() error {
 }
 
 // verifyGone looks for anything of the cluster.
-func (c *Cluster) verifyGone(tree cgroup.Tree) error {
+func (c *Cluster) verifyGone(ctx context.Context, tree cgroup.Tree) error {
 	var left []error
 	pids, err := tree.Processes(cgroup.Root)
 	if err != nil {
@@ -79,15 +80,16 @@ func (c *Cluster) verifyGone(tree cgroup.Tree) error {
 		left = append(left, fmt.Errorf("folder %s", c.Layout.Root))
 	}
 	for _, port := range []int{c.Ports.API, c.Ports.Ingress} {
-		if answers(port) {
+		if answers(ctx, port) {
 			left = append(left, fmt.Errorf("something listens on 127.0.0.1:%d", port))
 		}
 	}
 	return errors.Join(left...)
 }
 
-func answers(port int) bool {
-	connection, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), dialTimeout)
+func answers(ctx context.Context, port int) bool {
+	dialer := net.Dialer{Timeout: dialTimeout}
+	connection, err := dialer.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		return false
 	}
@@ -116,7 +118,7 @@ func mountsBelow(root string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	var found []string
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {

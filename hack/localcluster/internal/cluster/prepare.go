@@ -4,6 +4,7 @@
 package cluster
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -23,18 +24,20 @@ import (
 func (c *Cluster) sysctlFile() string { return filepath.Join(c.Layout.Root, "host-settings.json") }
 
 // prepareHost makes folders, identities and settings.
-func (c *Cluster) prepareHost() (string, error) {
+func (c *Cluster) prepareHost(ctx context.Context) (string, error) {
 	if err := c.Layout.Create(); err != nil {
 		return "", err
 	}
 	if err := parts.WriteIdentities(c.Layout, c.Ports.API, c.Now); err != nil {
 		return "", fmt.Errorf("making identities: %w", err)
 	}
-	return c.Layout.Root, host.Prepare(c.sysctlFile())
+	return c.Layout.Root, host.Prepare(ctx, c.sysctlFile())
 }
 
 // applyManifests applies them unless the same ones were applied before.
-func (c *Cluster) applyManifests(programs parts.Programs, imageDir string) (string, error) {
+func (c *Cluster) applyManifests(
+	ctx context.Context, programs parts.Programs, imageDir string,
+) (string, error) {
 	stream, err := renderManifests(programs, imageDir)
 	if err != nil {
 		return "", err
@@ -45,8 +48,8 @@ func (c *Cluster) applyManifests(programs parts.Programs, imageDir string) (stri
 	if applied, err := os.ReadFile(marker); err == nil && string(applied) == digest {
 		return "unchanged", nil
 	}
-	command := exec.Command(filepath.Join(programs.Kubernetes, "kubectl"), "--kubeconfig", c.Layout.AdminKubeconfig(),
-		"apply", "--server-side", "--force-conflicts", "--filename", "-")
+	command := exec.CommandContext(ctx, filepath.Join(programs.Kubernetes, "kubectl"),
+		"--kubeconfig", c.Layout.AdminKubeconfig(), "apply", "--server-side", "--force-conflicts", "--filename", "-")
 	command.Stdin = strings.NewReader(stream)
 	if output, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("kubectl apply: %w: %s", err, output)

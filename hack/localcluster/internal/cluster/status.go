@@ -22,7 +22,7 @@ func (c *Cluster) Status() error {
 		return err
 	}
 	table := tabwriter.NewWriter(c.Out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "MACHINE\tPID\tPROCESSES\tLOGS")
+	_, _ = fmt.Fprintln(table, "MACHINE\tPID\tPROCESSES\tLOGS")
 	stopped := 0
 	for _, name := range topology.Machines() {
 		pid, err := machines[name].PID()
@@ -36,7 +36,7 @@ func (c *Cluster) Status() error {
 		if pid == 0 {
 			stopped++
 		}
-		fmt.Fprintf(table, "%s\t%d\t%d\t%s\n", name, pid, len(processes), c.Layout.Log(name))
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%s\n", name, pid, len(processes), c.Layout.Log(name))
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -25,10 +25,10 @@ import (
 // Up makes the cluster run, whatever of it runs already. It is quick where there is nothing to do.
 func (c *Cluster) Up(ctx context.Context) error {
 	report := progress.New(c.Out, c.Now)
-	if err := report.Step("Debian packages", c.packages); err != nil {
+	if err := report.Step("Debian packages", func() (string, error) { return c.packages(ctx) }); err != nil {
 		return err
 	}
-	programs, err := c.allPrograms(report)
+	programs, err := c.allPrograms(ctx, report)
 	if err != nil {
 		return err
 	}
@@ -39,13 +39,13 @@ func (c *Cluster) Up(ctx context.Context) error {
 		work func() (string, error)
 	}{
 		{"cluster images", func() (string, error) {
-			dir, built, err := c.buildImages(programs)
+			dir, built, err := c.buildImages(ctx, programs)
 			imageDir = dir
 			return describe(built, "built", "cached"), err
 		}},
-		{"host", c.prepareHost},
+		{"host", func() (string, error) { return c.prepareHost(ctx) }},
 		{"machines", func() (string, error) {
-			detail, err := c.startMachines(programs)
+			detail, err := c.startMachines(ctx, programs)
 			if err == nil {
 				// In the background: the nodes need it before their first Pod and nothing else waits for it.
 				loading = c.loadOwn(ctx, imageDir)
@@ -53,7 +53,7 @@ func (c *Cluster) Up(ctx context.Context) error {
 			return detail, err
 		}},
 		{"API server", func() (string, error) { return c.awaitAPI(ctx) }},
-		{"manifests", func() (string, error) { return c.applyManifests(programs, imageDir) }},
+		{"manifests", func() (string, error) { return c.applyManifests(ctx, programs, imageDir) }},
 		{"images", func() (string, error) { loaded := <-loading; return loaded.detail, loaded.err }},
 		{"nodes", func() (string, error) { return c.awaitNodes(ctx) }},
 		{"add-ons", func() (string, error) { return c.awaitAddons(ctx) }},
@@ -70,31 +70,33 @@ func (c *Cluster) Up(ctx context.Context) error {
 	return nil
 }
 
-func (c *Cluster) allPrograms(report *progress.Reporter) (programs parts.Programs, err error) {
-	if programs.Kubernetes, err = c.Kubernetes(report); err != nil {
+func (c *Cluster) allPrograms(
+	ctx context.Context, report *progress.Reporter,
+) (programs parts.Programs, err error) {
+	if programs.Kubernetes, err = c.Kubernetes(ctx, report); err != nil {
 		return programs, err
 	}
-	programs.Addons, err = c.Addons(report)
+	programs.Addons, err = c.Addons(ctx, report)
 	return programs, err
 }
 
-func (c *Cluster) packages() (string, error) {
+func (c *Cluster) packages(ctx context.Context) (string, error) {
 	missing := debian.Missing()
 	if len(missing) == 0 {
 		return "all there", nil
 	}
-	return "installed " + strings.Join(missing, " "), debian.Install(missing, c.Log)
+	return "installed " + strings.Join(missing, " "), debian.Install(ctx, missing, c.Log)
 }
 
 // startMachines starts every machine that does not run as it should, and wires it.
-func (c *Cluster) startMachines(programs parts.Programs) (string, error) {
+func (c *Cluster) startMachines(ctx context.Context, programs parts.Programs) (string, error) {
 	machines, err := c.machines()
 	if err != nil {
 		return "", err
 	}
 	var started []string
 	for _, spec := range parts.Specs(c.Layout, programs, c.Ports) {
-		isNew, err := machines[spec.Name].Ensure(spec)
+		isNew, err := machines[spec.Name].Ensure(ctx, spec)
 		if err != nil {
 			return "", err
 		}
@@ -102,7 +104,7 @@ func (c *Cluster) startMachines(programs parts.Programs) (string, error) {
 			started = append(started, spec.Name)
 		}
 	}
-	if err := wire(machines); err != nil {
+	if err := wire(ctx, machines); err != nil {
 		return "", err
 	}
 	if len(started) == 0 {
@@ -112,7 +114,7 @@ func (c *Cluster) startMachines(programs parts.Programs) (string, error) {
 }
 
 // wire connects the machines and lets those that are new begin.
-func wire(machines map[string]*machine.Machine) error {
+func wire(ctx context.Context, machines map[string]*machine.Machine) error {
 	pids := map[string]int{}
 	for name, each := range machines {
 		pid, err := each.PID()
@@ -124,7 +126,7 @@ func wire(machines map[string]*machine.Machine) error {
 		}
 		pids[name] = pid
 	}
-	if err := network.Wire(pids); err != nil {
+	if err := network.Wire(ctx, pids); err != nil {
 		return err
 	}
 	var failures []error
@@ -151,7 +153,7 @@ func (c *Cluster) loadOwn(ctx context.Context, dir string) <-chan outcome {
 		var result outcome
 		result.err = c.awaitContainerd(ctx)
 		if result.err == nil {
-			result.detail, result.err = c.load(archives)
+			result.detail, result.err = c.load(ctx, archives)
 		}
 		done <- result
 	}()
@@ -159,10 +161,10 @@ func (c *Cluster) loadOwn(ctx context.Context, dir string) <-chan outcome {
 }
 
 // Load imports archives of images into every node.
-func (c *Cluster) Load(archives []string) error {
+func (c *Cluster) Load(ctx context.Context, archives []string) error {
 	report := progress.New(c.Out, c.Now)
 	for _, archive := range archives {
-		load := func() (string, error) { return c.load([]string{archive}) }
+		load := func() (string, error) { return c.load(ctx, []string{archive}) }
 		if err := report.Step(filepath.Base(archive), load); err != nil {
 			return err
 		}
@@ -171,7 +173,7 @@ func (c *Cluster) Load(archives []string) error {
 }
 
 // load imports archives into all nodes at once, and says what it did.
-func (c *Cluster) load(archives []string) (string, error) {
+func (c *Cluster) load(ctx context.Context, archives []string) (string, error) {
 	machines, err := c.machines()
 	if err != nil {
 		return "", err
@@ -182,7 +184,7 @@ func (c *Cluster) load(archives []string) (string, error) {
 	for i, node := range nodes {
 		group.Go(func() error {
 			for _, archive := range archives {
-				isNew, err := images.Load(machines[node.Name], archive)
+				isNew, err := images.Load(ctx, machines[node.Name], archive)
 				if err != nil {
 					return err
 				}

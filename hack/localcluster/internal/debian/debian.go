@@ -5,6 +5,7 @@
 package debian
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -52,21 +53,21 @@ func Missing() []string {
 }
 
 // Install installs packages. Their services stay off: the cluster starts its own containerd in each node.
-func Install(packages []string, log io.Writer) error {
+func Install(ctx context.Context, packages []string, log io.Writer) error {
 	restore, err := denyServices()
 	if err != nil {
 		return err
 	}
 	install := append([]string{"install", "--yes", "--no-install-recommends"}, packages...)
 	for _, argv := range [][]string{{"update"}, install} {
-		command := exec.Command("apt-get", argv...)
+		command := exec.CommandContext(ctx, "apt-get", argv...)
 		command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		command.Stdout, command.Stderr = log, log
 		if err := command.Run(); err != nil {
 			return errors.Join(fmt.Errorf("apt-get %s: %w", argv[0], err), restore())
 		}
 	}
-	return errors.Join(disable(packages), restore())
+	return errors.Join(disable(ctx, packages), restore())
 }
 
 // denyServices keeps packages from starting services until restore is called. A policy that is there already is the
@@ -81,16 +82,22 @@ func denyServices() (restore func() error, err error) {
 	return func() error { return os.Remove(policyFile) }, nil
 }
 
+func hasSystemd() bool {
+	_, err := os.Stat("/run/systemd/system")
+	return err == nil
+}
+
 // disable keeps a newly installed containerd from starting at the next boot, where there is a systemd to start it.
-func disable(packages []string) error {
-	if _, err := os.Stat("/run/systemd/system"); err != nil {
+func disable(ctx context.Context, packages []string) error {
+	if !hasSystemd() {
 		return nil
 	}
 	for _, each := range packages {
 		if each != "containerd" {
 			continue
 		}
-		if output, err := exec.Command("systemctl", "disable", "containerd.service").CombinedOutput(); err != nil {
+		disable := exec.CommandContext(ctx, "systemctl", "disable", "containerd.service")
+		if output, err := disable.CombinedOutput(); err != nil {
 			return fmt.Errorf("disabling containerd.service: %w: %s", err, output)
 		}
 	}

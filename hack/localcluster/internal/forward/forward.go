@@ -44,13 +44,13 @@ func (f *Forwarder) Serve(ctx context.Context, listener net.Listener) error {
 
 // pass copies both ways until both sides are done.
 func (f *Forwarder) pass(ctx context.Context, client net.Conn) {
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	server, err := f.dial(ctx)
 	if err != nil {
 		slog.Warn("no target answers", "error", err)
 		return
 	}
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	var done sync.WaitGroup
 	done.Go(func() { half(server, client) })
 	done.Go(func() { half(client, server) })

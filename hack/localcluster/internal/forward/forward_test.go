@@ -12,7 +12,7 @@ import (
 // listen opens a port that is closed with the test.
 func listen(t *testing.T) net.Listener {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,15 +35,19 @@ func echoAfterEOF(listener net.Listener) {
 
 func exchange(t *testing.T, address, message string) string {
 	t.Helper()
-	connection, err := net.Dial("tcp", address)
+	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer connection.Close()
+	defer func() { _ = connection.Close() }()
 	if _, err := io.WriteString(connection, message); err != nil {
 		t.Fatal(err)
 	}
-	if err := connection.(*net.TCPConn).CloseWrite(); err != nil {
+	tcp, ok := connection.(*net.TCPConn)
+	if !ok {
+		t.Fatalf("the connection is a %T", connection)
+	}
+	if err := tcp.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
 	answer, err := io.ReadAll(connection)
@@ -71,11 +75,11 @@ func TestTheClientIsClosedWhenNoTargetAnswers(t *testing.T) {
 	down, front := listen(t), listen(t)
 	_ = down.Close()
 	go func() { _ = New([]string{down.Addr().String()}).Serve(t.Context(), front) }()
-	connection, err := net.Dial("tcp", front.Addr().String())
+	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", front.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer connection.Close()
+	defer func() { _ = connection.Close() }()
 	if content, err := io.ReadAll(connection); err != nil || len(content) > 0 {
 		t.Errorf("read %q, %v", content, err)
 	}

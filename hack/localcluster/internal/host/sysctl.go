@@ -5,6 +5,7 @@
 package host
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,10 +36,10 @@ var touched = []string{
 var modules = []string{"overlay", "br_netfilter", "ip_tables", "nf_conntrack", "veth", "bridge"}
 
 // Prepare saves the settings in file, unless that was done before, and raises those that are too low.
-func Prepare(file string) error {
+func Prepare(ctx context.Context, file string) error {
 	for _, module := range modules {
 		// Failure says nothing: a module that is built in is not found.
-		_ = exec.Command("modprobe", "--quiet", module).Run()
+		_ = exec.CommandContext(ctx, "modprobe", "--quiet", module).Run()
 	}
 	if err := save(file); err != nil {
 		return err

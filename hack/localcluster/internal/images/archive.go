@@ -40,7 +40,7 @@ func Read(archive string) ([]Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	files := tar.NewReader(file)
 	for {
 		header, err := files.Next()

@@ -21,7 +21,7 @@ func archive(t *testing.T, name, content string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	out := tar.NewWriter(file)
 	if err := out.WriteHeader(&tar.Header{Name: name, Size: int64(len(content)), Mode: 0o644}); err != nil {
 		t.Fatal(err)

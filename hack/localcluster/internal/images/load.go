@@ -4,6 +4,7 @@
 package images
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,28 +14,28 @@ import (
 // Node runs commands inside a node.
 type Node interface {
 	Name() string
-	Command(argv ...string) (*exec.Cmd, error)
+	Command(ctx context.Context, argv ...string) (*exec.Cmd, error)
 }
 
 // Load imports an archive into a node unless all its images are there. It reports whether it did.
-func Load(node Node, archive string) (bool, error) {
+func Load(ctx context.Context, node Node, archive string) (bool, error) {
 	list, err := Read(archive)
 	if err != nil {
 		return false, err
 	}
-	present, err := Present(node)
+	present, err := Present(ctx, node)
 	if err != nil {
 		return false, err
 	}
 	if allPresent(list, present) {
 		return false, nil
 	}
-	if err := importArchive(node, archive); err != nil {
+	if err := importArchive(ctx, node, archive); err != nil {
 		return false, err
 	}
 	for _, image := range list {
 		// The import names images by tag only; a Pod may name one by digest.
-		if _, err := ctr(node, "images", "tag", "--force", image.Tag, image.Reference()); err != nil {
+		if _, err := ctr(ctx, node, "images", "tag", "--force", image.Tag, image.Reference()); err != nil {
 			return false, err
 		}
 	}
@@ -42,8 +43,8 @@ func Load(node Node, archive string) (bool, error) {
 }
 
 // Present returns the digests of a node's images by reference.
-func Present(node Node) (map[string]string, error) {
-	output, err := ctr(node, "images", "list")
+func Present(ctx context.Context, node Node) (map[string]string, error) {
+	output, err := ctr(ctx, node, "images", "list")
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +72,13 @@ func allPresent(list []Image, present map[string]string) bool {
 }
 
 // importArchive hands the archive in by standard input: its path on the host may not exist in the node.
-func importArchive(node Node, archive string) error {
+func importArchive(ctx context.Context, node Node, archive string) error {
 	file, err := os.Open(archive)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	command, err := node.Command("ctr", "--namespace", "k8s.io", "images", "import", "-")
+	defer func() { _ = file.Close() }()
+	command, err := node.Command(ctx, "ctr", "--namespace", "k8s.io", "images", "import", "-")
 	if err != nil {
 		return err
 	}
@@ -88,8 +89,8 @@ func importArchive(node Node, archive string) error {
 	return nil
 }
 
-func ctr(node Node, argv ...string) (string, error) {
-	command, err := node.Command(append([]string{"ctr", "--namespace", "k8s.io"}, argv...)...)
+func ctr(ctx context.Context, node Node, argv ...string) (string, error) {
+	command, err := node.Command(ctx, append([]string{"ctr", "--namespace", "k8s.io"}, argv...)...)
 	if err != nil {
 		return "", err
 	}

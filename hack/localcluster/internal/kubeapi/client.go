@@ -98,7 +98,7 @@ func (c *Client) do(ctx context.Context, method, path string, body, out any) err
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	if out == nil {
 		return nil
 	}
@@ -114,7 +114,7 @@ func (c *Client) Watch(ctx context.Context, path string, changed func()) error {
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	events := json.NewDecoder(answer.Body)
 	for {
 		var event json.RawMessage
@@ -149,7 +149,7 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 
 // statusError reads the API server's explanation of a failure.
 func statusError(answer *http.Response) error {
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	var status struct{ Message string }
 	if err := json.NewDecoder(answer.Body).Decode(&status); err != nil {
 		status.Message = http.StatusText(answer.StatusCode)

@@ -21,7 +21,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *Client {
 func TestAnErrorCarriesTheServersExplanation(t *testing.T) {
 	client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
-		fmt.Fprint(w, `{"kind":"Status","message":"not yours"}`)
+		_, _ = fmt.Fprint(w, `{"kind":"Status","message":"not yours"}`)
 	})
 	err := client.Get(t.Context(), "/api/v1/nodes", nil)
 	if err == nil || err.Error() != "403: not yours" || IsNotFound(err) {
@@ -41,7 +41,7 @@ func TestDeletingWhatIsGoneIsNoError(t *testing.T) {
 
 func TestAWatchReportsEveryEventUntilTheServerEndsIt(t *testing.T) {
 	client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, strings.Repeat(`{"type":"ADDED","object":{}}`+"\n", 3))
+		_, _ = fmt.Fprint(w, strings.Repeat(`{"type":"ADDED","object":{}}`+"\n", 3))
 	})
 	events := 0
 	if err := client.Watch(t.Context(), "/?watch=1", func() { events++ }); err != nil || events != 3 {
@@ -50,7 +50,7 @@ func TestAWatchReportsEveryEventUntilTheServerEndsIt(t *testing.T) {
 }
 
 func TestAWatchThatIsCutOffIsAnError(t *testing.T) {
-	client := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"type":"ADD`) })
+	client := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, `{"type":"ADD`) })
 	if err := client.Watch(t.Context(), "/?watch=1", func() {}); err == nil {
 		t.Error("half an event is none")
 	}

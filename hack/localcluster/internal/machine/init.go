@@ -4,6 +4,7 @@
 package machine
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ const (
 )
 
 // Init is the first process of a machine; now is the clock. It returns only with an error, with which the machine ends.
-func Init(specPath string, now func() time.Time) error {
+func Init(ctx context.Context, specPath string, now func() time.Time) error {
 	spec, err := readSpec(specPath)
 	if err != nil {
 		return err
@@ -37,12 +38,12 @@ func Init(specPath string, now func() time.Time) error {
 		return err
 	}
 	for _, argv := range spec.Setup {
-		if output, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+		if output, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput(); err != nil {
 			return fmt.Errorf("%v: %w: %s", argv, err, output)
 		}
 	}
 	slog.Info("the network is there", "machine", spec.Name, "processes", len(spec.Processes))
-	return newSupervisor(spec, now).run()
+	return newSupervisor(spec, now).run(ctx)
 }
 
 func readSpec(path string) (Spec, error) {
@@ -112,7 +113,7 @@ func writeFiles(files map[string]any) error {
 // awaitNetwork waits for the starter's word. If the starter dies first, so does the machine.
 func awaitNetwork() error {
 	wired := os.NewFile(wiredFD, "wired")
-	defer wired.Close()
+	defer func() { _ = wired.Close() }()
 	if _, err := wired.Read(make([]byte, 1)); err != nil {
 		return fmt.Errorf("waiting for the network: %w", err)
 	}

@@ -4,6 +4,7 @@
 package machine
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,7 +54,7 @@ func (m *Machine) PID() (int, error) {
 
 // Ensure starts the machine if it does not run, or runs by another spec. It reports whether it started it; then
 // Wired must be called once its network is there.
-func (m *Machine) Ensure(spec Spec) (started bool, err error) {
+func (m *Machine) Ensure(ctx context.Context, spec Spec) (started bool, err error) {
 	digest, err := spec.Digest()
 	if err != nil {
 		return false, err
@@ -68,7 +69,7 @@ func (m *Machine) Ensure(spec Spec) (started bool, err error) {
 	if err := m.prepare(spec); err != nil {
 		return false, err
 	}
-	return true, m.start(spec, digest)
+	return true, m.start(ctx, spec, digest)
 }
 
 // prepare ends what is left of an earlier start and writes what the new one reads.
@@ -97,8 +98,8 @@ func (m *Machine) prepare(spec Spec) error {
 }
 
 // start runs this program as the machine's first process, which waits for the network.
-func (m *Machine) start(spec Spec, digest string) error {
-	files, err := openListeners(spec.Listen)
+func (m *Machine) start(ctx context.Context, spec Spec, digest string) error {
+	files, err := openListeners(ctx, spec.Listen)
 	if err != nil {
 		return err
 	}
@@ -107,13 +108,14 @@ func (m *Machine) start(spec Spec, digest string) error {
 	if err != nil {
 		return err
 	}
-	defer ready.Close()
-	log, err := os.OpenFile(filepath.Join(m.logDir, "init.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	defer func() { _ = ready.Close() }()
+	log, err := os.OpenFile(filepath.Join(m.logDir, "init.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	defer log.Close()
-	command := exec.Command("/proc/self/exe", "init", filepath.Join(m.dir, specFile))
+	defer func() { _ = log.Close() }()
+	// The machine outlives this command, and so its context.
+	command := exec.CommandContext(context.WithoutCancel(ctx), "/proc/self/exe", "init", filepath.Join(m.dir, specFile))
 	command.Stdout, command.Stderr = log, log
 	command.ExtraFiles = append([]*os.File{ready}, files...)
 	command.Dir = "/"
@@ -157,7 +159,7 @@ func (m *Machine) Wired() error {
 }
 
 // Command prepares a program to run inside the running machine.
-func (m *Machine) Command(argv ...string) (*exec.Cmd, error) {
+func (m *Machine) Command(ctx context.Context, argv ...string) (*exec.Cmd, error) {
 	pid, err := m.PID()
 	if err != nil {
 		return nil, err
@@ -166,14 +168,14 @@ func (m *Machine) Command(argv ...string) (*exec.Cmd, error) {
 		return nil, fmt.Errorf("%s is not running", m.name)
 	}
 	enter := []string{"--target", strconv.Itoa(pid), "--net", "--mount", "--pid", "--uts", "--ipc", "--"}
-	return exec.Command("nsenter", append(enter, argv...)...), nil
+	return exec.CommandContext(ctx, "nsenter", append(enter, argv...)...), nil
 }
 
 // openListeners opens addresses on the host, to be handed into a machine.
-func openListeners(addresses []string) ([]*os.File, error) {
+func openListeners(ctx context.Context, addresses []string) ([]*os.File, error) {
 	var files []*os.File
 	for _, address := range addresses {
-		file, err := openListener(address)
+		file, err := openListener(ctx, address)
 		if err != nil {
 			closeAll(files)
 			return nil, fmt.Errorf("opening a port on the host, choose another if it is taken: %w", err)
@@ -183,13 +185,17 @@ func openListeners(addresses []string) ([]*os.File, error) {
 	return files, nil
 }
 
-func openListener(address string) (*os.File, error) {
-	listener, err := net.Listen("tcp", address)
+func openListener(ctx context.Context, address string) (*os.File, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	defer listener.Close()
-	return listener.(*net.TCPListener).File()
+	defer func() { _ = listener.Close() }()
+	withFile, ok := listener.(*net.TCPListener)
+	if !ok {
+		return nil, fmt.Errorf("%s is no TCP address", address)
+	}
+	return withFile.File()
 }
 
 func closeAll(files []*os.File) {

@@ -4,6 +4,7 @@
 package machine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -51,9 +52,9 @@ func newSupervisor(spec Spec, now func() time.Time) *supervisor {
 }
 
 // run starts everything and collects exit statuses for ever.
-func (s *supervisor) run() error {
+func (s *supervisor) run(ctx context.Context) error {
 	for _, process := range s.spec.Processes {
-		go s.keep(process)
+		go s.keep(ctx, process)
 	}
 	for {
 		var status unix.WaitStatus
@@ -81,10 +82,10 @@ func (s *supervisor) collected(pid int, status unix.WaitStatus) {
 }
 
 // keep runs one process again and again.
-func (s *supervisor) keep(process Process) {
+func (s *supervisor) keep(ctx context.Context, process Process) {
 	backoff := minBackoff
-	for {
-		awaitAddress(process.WaitFor)
+	for ctx.Err() == nil {
+		awaitAddress(ctx, process.WaitFor)
 		begin := s.now()
 		outcome := s.once(process)
 		ran := s.now().Sub(begin)
@@ -117,7 +118,7 @@ func (s *supervisor) start(process Process) (<-chan unix.WaitStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	files := []*os.File{nil, log, log}
 	if process.Listeners {
 		files = append(files, s.listeners...)
@@ -148,10 +149,11 @@ func openLog(path string) (*os.File, error) {
 }
 
 // awaitAddress waits until "network:address" accepts connections.
-func awaitAddress(waitFor string) {
+func awaitAddress(ctx context.Context, waitFor string) {
+	dialer := net.Dialer{Timeout: time.Second}
 	network, address, found := strings.Cut(waitFor, ":")
 	for found {
-		connection, err := net.DialTimeout(network, address, time.Second)
+		connection, err := dialer.DialContext(ctx, network, address)
 		if err == nil {
 			_ = connection.Close()
 			return

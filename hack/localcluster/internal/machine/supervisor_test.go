@@ -45,7 +45,8 @@ func TestAProcessIsRunToItsEndAndItsOutputLogged(t *testing.T) {
 			t.Errorf("log of %s is %q, %v", name, log, err)
 		}
 	}
-	if outcome := s.once(Process{Name: "missing", Argv: []string{"/does/not/exist"}}); !strings.Contains(outcome, "missing") {
+	outcome := s.once(Process{Name: "missing", Argv: []string{"/does/not/exist"}})
+	if !strings.Contains(outcome, "missing") {
 		t.Errorf("a missing program ended with %q", outcome)
 	}
 }
@@ -62,7 +63,7 @@ func TestALargeLogIsPutAside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	if info, err := log.Stat(); err != nil || info.Size() != 0 {
 		t.Errorf("the new log is not empty: %v", err)
 	}
@@ -74,17 +75,17 @@ func TestALargeLogIsPutAside(t *testing.T) {
 func TestAwaitAddressReturnsOnceSomethingListens(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "socket")
 	done := make(chan struct{})
-	go func() { awaitAddress("unix:" + socket); close(done) }()
+	go func() { awaitAddress(t.Context(), "unix:"+socket); close(done) }()
 	select {
 	case <-done:
 		t.Fatal("returned although nothing listens")
 	case <-time.After(3 * poll):
 	}
-	listener, err := net.Listen("unix", socket)
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	select {
 	case <-done:
 	case <-time.After(5 * time.Second):

@@ -11,11 +11,12 @@ import (
 )
 
 func TestRenderFillsInEveryPlaceholder(t *testing.T) {
-	stream, err := Render(Images{CoreDNS: "local/coredns@sha256:a", CertManager: "local/cert-manager@sha256:b"}, "kind: CRD")
+	const coredns, certManager = "local/coredns@sha256:a", "local/cert-manager@sha256:b"
+	stream, err := Render(Images{CoreDNS: coredns, CertManager: certManager}, "kind: CRD")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"local/coredns@sha256:a", "local/cert-manager@sha256:b", "kind: CRD", topology.OutsideDNS} {
+	for _, want := range []string{coredns, certManager, "kind: CRD", topology.OutsideDNS} {
 		if !strings.Contains(stream, want) {
 			t.Errorf("%q is missing", want)
 		}

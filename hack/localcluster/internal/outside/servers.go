@@ -90,7 +90,7 @@ func answer(w http.ResponseWriter, r *http.Request) {
 }
 
 func echoDatagrams(ctx context.Context, address string) error {
-	connection, err := net.ListenPacket("udp", address)
+	connection, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp", address)
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,11 @@ func (a *Authority) load() error {
 	if err != nil {
 		return fmt.Errorf("parsing the key of %s: %w", a.name, err)
 	}
-	a.key = parsed.(crypto.Signer)
+	signer, ok := parsed.(crypto.Signer)
+	if !ok {
+		return fmt.Errorf("the key of %s cannot sign", a.name)
+	}
+	a.key = signer
 	return nil
 }
 

@@ -37,7 +37,9 @@ func certificate(t *testing.T, dir, name string) *x509.Certificate {
 
 func TestAnIssuedCertificateIsTheUsersAndVerifies(t *testing.T) {
 	a := authority(t)
-	err := a.Issue(Leaf{Name: "kubelet", CommonName: "system:node:eu-1", Organization: []string{"system:nodes"}, DNS: []string{"eu-1"}})
+	err := a.Issue(Leaf{
+		Name: "kubelet", CommonName: "system:node:eu-1", Organization: []string{"system:nodes"}, DNS: []string{"eu-1"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,21 +138,23 @@ func TestAServerIsCertifiedForWhateverNameIsAskedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	go func() {
 		for {
 			connection, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			go func() { _ = connection.(*tls.Conn).Handshake(); _ = connection.Close() }()
+			// Reading makes the handshake.
+			go func() { _, _ = connection.Read(make([]byte, 1)); _ = connection.Close() }()
 		}
 	}()
 	roots := x509.NewCertPool()
 	roots.AddCert(a.cert)
 	for _, name := range []string{"crm.example", "anything.example", "127.0.0.1"} {
 		config := &tls.Config{RootCAs: roots, ServerName: name, MinVersion: tls.VersionTLS12}
-		connection, err := tls.DialWithDialer(&net.Dialer{Timeout: time.Second}, "tcp", listener.Addr().String(), config)
+		dialer := tls.Dialer{Config: config, NetDialer: &net.Dialer{Timeout: time.Second}}
+		connection, err := dialer.DialContext(t.Context(), "tcp", listener.Addr().String())
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

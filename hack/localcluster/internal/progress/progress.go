@@ -25,18 +25,18 @@ func New(out io.Writer, now func() time.Time) *Reporter {
 // Step runs work and reports its name, outcome and duration. Work returns a few words about what it did.
 func (r *Reporter) Step(name string, work func() (string, error)) error {
 	begin := r.now()
-	fmt.Fprintf(r.out, "  %-22s ", name)
+	_, _ = fmt.Fprintf(r.out, "  %-22s ", name)
 	detail, err := work()
 	took := r.now().Sub(begin).Seconds()
 	if err != nil {
-		fmt.Fprintf(r.out, "failed after %.1f s\n", took)
+		_, _ = fmt.Fprintf(r.out, "failed after %.1f s\n", took)
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	fmt.Fprintf(r.out, "%6.1f s  %s\n", took, detail)
+	_, _ = fmt.Fprintf(r.out, "%6.1f s  %s\n", took, detail)
 	return nil
 }
 
 // Done reports the whole duration and a closing line.
 func (r *Reporter) Done(line string) {
-	fmt.Fprintf(r.out, "%s (%.1f s)\n", line, r.now().Sub(r.start).Seconds())
+	_, _ = fmt.Fprintf(r.out, "%s (%.1f s)\n", line, r.now().Sub(r.start).Seconds())
 }

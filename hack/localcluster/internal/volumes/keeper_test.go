@@ -36,7 +36,9 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		volume["status"] = map[string]any{"phase": "Available"}
-		f.volumes[volume["metadata"].(map[string]any)["name"].(string)] = volume
+		metadata, _ := volume["metadata"].(map[string]any)
+		name, _ := metadata["name"].(string)
+		f.volumes[name] = volume
 	case http.MethodDelete:
 		name := filepath.Base(r.URL.Path)
 		if f.volumes[name] == nil {
