@@ -93,7 +93,7 @@ func troubles() []trouble {
 			},
 			condition: v1alpha1.ConditionCertificatesReady, reason: v1alpha1.ReasonCertificatesFailed,
 			advice: []string{`"e2e-unborn-issuer"`, "Create it", "spec.issuerRef"},
-			mend:   func(t *testing.T, _ *v1alpha1.ChatTenant) { makeIssuer(t, "e2e-unborn-issuer", "chattenant-demo-ca") },
+			mend:   func(t *testing.T, _ *v1alpha1.ChatTenant) { makeIssuer(t, "e2e-unborn-issuer", demoAuthoritySecret) },
 		},
 		{
 			name: "issuer that never issues", tenant: tenantOf("mute-issuer", "e2e-mute-issuer", "eu-central"),

@@ -9,9 +9,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/uuid"
@@ -19,9 +16,6 @@ import (
 	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/chatserver/protocol"
 )
-
-// browserScript drives widget and console in a real browser, see docs/web.md.
-const browserScript = "chatserver/web/app/e2e-browser.mjs"
 
 // exchange is a conversation that was had, to be looked for later.
 type exchange struct {
@@ -129,18 +123,4 @@ func handshake(t *testing.T, config *tls.Config, expected string) error {
 func hostOf(t *testing.T, tenant string) string {
 	t.Helper()
 	return getTenant(t, tenant).Spec.Endpoint.Host
-}
-
-func TestAVisitorAndAnAgentChatInARealBrowser(t *testing.T) {
-	script := filepath.Join(root, browserScript)
-	if _, err := os.Stat(script); err != nil {
-		t.Skipf("there is no browser script: %v", err)
-	}
-	command := exec.CommandContext(t.Context(), "node", script)
-	command.Env = append(os.Environ(), "CHATTENANT_GATEWAY="+gatewayAddress())
-	out, err := command.CombinedOutput()
-	t.Logf("%s", out)
-	if err != nil {
-		t.Fatal(err)
-	}
 }

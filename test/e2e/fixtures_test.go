@@ -114,7 +114,7 @@ func giveIssuerItsKey(t *testing.T, issuer string) {
 	if err := live.Get(t.Context(), client.ObjectKey{Name: issuer}, found); err != nil {
 		t.Fatal(err)
 	}
-	original := secret(t, issuersNamespace, "chattenant-demo-ca")
+	original := secret(t, issuersNamespace, demoAuthoritySecret)
 	temporarily(t, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: issuersNamespace, Name: found.Spec.CA.SecretName},
 		Type:       original.Type, Data: original.Data,

@@ -42,6 +42,17 @@ func newAgent(t *testing.T, c *chat.Client, tenant *v1alpha1.ChatTenant) *attend
 // input, where no list of processes shows them.
 func invite(t *testing.T, tenant, email, password string) {
 	t.Helper()
-	kubectl(t, email+"\nAgent of e2e\n"+password+"\n", "-n", naming.Namespace(tenant), "exec", "-i",
-		"deploy/"+naming.ChatServer, "--", "/chatserver", "invite", "--redeem")
+	inviteWith(t, tenant, email+"\nAgent of e2e\n"+password+"\n", "--redeem")
+}
+
+// invitation is what an agent gets who is to choose the password.
+func invitation(t *testing.T, tenant, email string) string {
+	t.Helper()
+	return strings.TrimSpace(inviteWith(t, tenant, email+"\nAgent of e2e\n", "--token"))
+}
+
+func inviteWith(t *testing.T, tenant, input, flag string) string {
+	t.Helper()
+	return kubectl(t, input, "-n", naming.Namespace(tenant), "exec", "-i", "deploy/"+naming.ChatServer, "--",
+		"/chatserver", "invite", flag)
 }

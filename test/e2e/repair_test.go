@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,6 +21,10 @@ import (
 	"github.com/chattenant/chattenant/api/v1alpha1"
 	"github.com/chattenant/chattenant/controllers/apply"
 )
+
+// repairPatience is how long a repair may take. It takes a second unless something before it failed, which is retried
+// ever more slowly.
+const repairPatience = 20 * time.Second
 
 func TestAHandEditOrDeletionOfAManagedObjectIsRefused(t *testing.T) {
 	withNeighbour(t)
@@ -106,7 +111,7 @@ func repaired(t *testing.T, o *unstructured.Unstructured, edit func(map[string]a
 	if err := editByHand(t.Context(), before, edit); err != nil {
 		t.Fatalf("edit by hand: %v", err)
 	}
-	eventually(t, patience, "repaired", func(ctx context.Context) error { return saysAgain(ctx, before, "") })
+	eventually(t, repairPatience, "repaired", func(ctx context.Context) error { return saysAgain(ctx, before, "") })
 }
 
 // madeAnew deletes an object and waits until there is another that says the same.
@@ -116,7 +121,7 @@ func madeAnew(t *testing.T, o *unstructured.Unstructured) {
 	if err := live.Delete(t.Context(), before.DeepCopy()); err != nil {
 		t.Fatalf("delete by hand: %v", err)
 	}
-	eventually(t, patience, "made anew", func(ctx context.Context) error {
+	eventually(t, repairPatience, "made anew", func(ctx context.Context) error {
 		return saysAgain(ctx, before, before.GetUID())
 	})
 	if o.GetKind() == "Service" {

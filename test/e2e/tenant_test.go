@@ -50,9 +50,6 @@ func create(t *testing.T, tenant *v1alpha1.ChatTenant) *v1alpha1.ChatTenant {
 		t.Fatalf("create tenant %s: %v", tenant.Name, err)
 	}
 	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("tenant %s at the end:\n%s", tenant.Name, describe(tenant.Name))
-		}
 		if err := live.removeTenant(context.Background(), tenant.Name); err != nil {
 			t.Errorf("remove tenant %s: %v", tenant.Name, err)
 		}
@@ -78,6 +75,11 @@ func awaitCondition(
 	t *testing.T, name, condition string, status metav1.ConditionStatus, reason string,
 ) metav1.Condition {
 	t.Helper()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("tenant %s:\n%s", name, describe(name))
+		}
+	})
 	var found metav1.Condition
 	what := fmt.Sprintf("tenant %s: %s is %s because of %s", name, condition, status, reason)
 	eventually(t, startPatience, what, func(ctx context.Context) error {
