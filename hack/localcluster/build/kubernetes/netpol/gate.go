@@ -44,11 +44,11 @@ func newGate(node, podCIDR string, pods cache.Store) *gate {
 
 // close puts the gate up, in a table that is looked at before the firewall's. Who was admitted before this process
 // started still is: their rules are there.
-func (g *gate) close() error {
-	if _, err := g.reconcile(); err != nil {
+func (g *gate) close(ctx context.Context) error {
+	if _, err := g.reconcile(ctx); err != nil {
 		return err
 	}
-	if err := g.write(g.admitted); err != nil {
+	if err := g.write(ctx, g.admitted); err != nil {
 		return err
 	}
 	for _, rule := range [][]string{
@@ -56,10 +56,10 @@ func (g *gate) close() error {
 		{"FORWARD", "-d", g.podCIDR, "-m", "conntrack", "--ctstate", "NEW", "-j", toChain},
 		{"INPUT", "-s", g.podCIDR, "-m", "conntrack", "--ctstate", "NEW", "-j", fromChain},
 	} {
-		if command("", "iptables", append([]string{"-w", "-t", "mangle", "-C"}, rule...)...) == nil {
+		if command(ctx, "", "iptables", append([]string{"-w", "-t", "mangle", "-C"}, rule...)...) == nil {
 			continue
 		}
-		if err := command("", "iptables", append([]string{"-w", "-t", "mangle", "-A"}, rule...)...); err != nil {
+		if err := command(ctx, "", "iptables", append([]string{"-w", "-t", "mangle", "-A"}, rule...)...); err != nil {
 			return err
 		}
 	}
@@ -67,8 +67,8 @@ func (g *gate) close() error {
 }
 
 // write replaces the content of both chains at once.
-func (g *gate) write(admitted sets.Set[string]) error {
-	return command(gateRules(admitted), "iptables-restore", "-w", "--noflush")
+func (g *gate) write(ctx context.Context, admitted sets.Set[string]) error {
+	return command(ctx, gateRules(admitted), "iptables-restore", "-w", "--noflush")
 }
 
 // gateRules are the chains in the format of iptables-restore, where naming a chain empties it.
@@ -112,7 +112,7 @@ func (g *gate) run(ctx context.Context) {
 			return
 		case <-g.changes:
 		}
-		waiting, err := g.reconcile()
+		waiting, err := g.reconcile(ctx)
 		if err != nil {
 			klog.Errorf("opening the gate: %v", err)
 		}
@@ -123,19 +123,19 @@ func (g *gate) run(ctx context.Context) {
 }
 
 // reconcile admits who has rules and forgets who is gone. waiting says that a Pod has no rules yet.
-func (g *gate) reconcile() (waiting bool, err error) {
+func (g *gate) reconcile(ctx context.Context) (waiting bool, err error) {
 	wanted := g.addresses()
 	next := g.admitted.Intersection(wanted)
 	missing := wanted.Difference(next)
 	if missing.Len() > 0 {
-		policed, err := listPoliced()
+		policed, err := listPoliced(ctx)
 		if err != nil {
 			return false, err
 		}
 		next = next.Union(missing.Intersection(policed))
 	}
 	if !next.Equal(g.admitted) {
-		if err := g.write(next); err != nil {
+		if err := g.write(ctx, next); err != nil {
 			return false, err
 		}
 		g.admitted = next
@@ -144,8 +144,8 @@ func (g *gate) reconcile() (waiting bool, err error) {
 }
 
 // listPoliced asks for the firewall's rules. Before its first start there are none.
-func listPoliced() (sets.Set[string], error) {
-	rules, err := exec.Command("iptables", "-w", "-S").Output()
+func listPoliced(ctx context.Context) (sets.Set[string], error) {
+	rules, err := exec.CommandContext(ctx, "iptables", "-w", "-S").Output()
 	if err != nil {
 		return nil, fmt.Errorf("listing the firewall's rules: %w", err)
 	}
@@ -181,8 +181,8 @@ func policedAddresses(rules string) sets.Set[string] {
 	return addresses
 }
 
-func command(stdin, name string, argv ...string) error {
-	run := exec.Command(name, argv...)
+func command(ctx context.Context, stdin, name string, argv ...string) error {
+	run := exec.CommandContext(ctx, name, argv...)
 	run.Stdin = strings.NewReader(stdin)
 	if output, err := run.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(argv, " "), err, output)

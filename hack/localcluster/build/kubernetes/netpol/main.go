@@ -71,7 +71,7 @@ func run(ctx context.Context, kubeconfig, podCIDR string, config *options.KubeRo
 		return errors.New("stopped before the first listing was complete")
 	}
 	gate := newGate(config.HostnameOverride, podCIDR, pods.GetStore())
-	if err := gate.close(); err != nil {
+	if err := gate.close(ctx); err != nil {
 		return fmt.Errorf("closing the gate: %w", err)
 	}
 	firewall, err := netpol.NewNetworkPolicyController(client, config, pods, policies, namespaces, &sync.Mutex{},
