@@ -1,8 +1,8 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command netpol enforces NetworkPolicy on one node: kube-router's firewall without its routing and service proxy, and a
-// gate that stays closed for a Pod until the firewall knows it.
+// Command netpol enforces NetworkPolicy on one node: kube-router's firewall without its routing and service proxy, and
+// a gate that stays closed for a Pod until the firewall knows it.
 package main
 
 import (
