@@ -111,7 +111,9 @@ func TestOnlyPlacedPodsOfKnownComponentsAreAdmitted(t *testing.T) {
 func TestNoContainerIsAddedToARunningPod(t *testing.T) {
 	pod := tenantPods(t, acme, naming.ChatServer)[0]
 	pod.Spec.EphemeralContainers = append(pod.Spec.EphemeralContainers, corev1.EphemeralContainer{
-		EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "look", Image: "busybox", SecurityContext: restricted()},
+		EphemeralContainerCommon: corev1.EphemeralContainerCommon{
+			Name: "look", Image: "busybox", SecurityContext: restricted(),
+		},
 	})
 	err := live.SubResource("ephemeralcontainers").Update(t.Context(), &pod, client.DryRunAll)
 	refusedBy(t, policyPods, err)

@@ -7,6 +7,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -23,7 +24,6 @@ type attendance struct {
 
 	mu          sync.Mutex
 	transcripts map[uuid.UUID][]*protocol.Event
-	connections int
 	faults      []error
 }
 
@@ -32,8 +32,7 @@ func attend(t *testing.T, c *chat.Client, who chat.Credentials) *attendance {
 	t.Helper()
 	a := &attendance{transcripts: map[uuid.UUID][]*protocol.Event{}}
 	a.Session = c.NewSession(who, chat.Observer{
-		Welcome: func(*protocol.Welcome) { a.note(func() { a.connections++ }) },
-		Event:   func(e *protocol.Event) { a.note(func() { a.read(e) }) },
+		Event: func(e *protocol.Event) { a.note(func() { a.read(e) }) },
 		Reset: func(r *protocol.Reset) {
 			a.note(func() { a.faults = append(a.faults, fmt.Errorf("history was reset: %v", r)) })
 		},
@@ -43,7 +42,9 @@ func attend(t *testing.T, c *chat.Client, who chat.Credentials) *attendance {
 	go func() { ended <- a.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		<-ended
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("the session ended: %v", err)
+		}
 		for _, fault := range a.faults {
 			t.Error(fault)
 		}
@@ -71,13 +72,6 @@ func (a *attendance) transcript(conversation uuid.UUID) []*protocol.Event {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return append([]*protocol.Event(nil), a.transcripts[conversation]...)
-}
-
-// connected counts the connections made so far.
-func (a *attendance) connected() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.connections
 }
 
 // awaitEvents waits until a conversation has n entries and returns it.

@@ -140,21 +140,26 @@ func output(ctx context.Context, name string, argv ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
+// ready says why a tenant is not Ready; nil if it is.
+func (c *cluster) ready(ctx context.Context, name string) error {
+	tenant := &v1alpha1.ChatTenant{}
+	if err := c.Get(ctx, client.ObjectKey{Name: name}, tenant); err != nil {
+		return err
+	}
+	condition := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionReady)
+	if condition == nil || condition.Status != "True" {
+		return fmt.Errorf("ChatTenant %s: %v", name, condition)
+	}
+	return nil
+}
+
 // installed waits until the demo's tenants are Ready.
 func (c *cluster) installed(ctx context.Context) error {
 	for _, name := range []string{acme, globex} {
 		var last error
 		err := wait.PollUntilContextCancel(ctx, time.Second, true, func(ctx context.Context) (bool, error) {
-			tenant := &v1alpha1.ChatTenant{}
-			if last = c.Get(ctx, client.ObjectKey{Name: name}, tenant); last != nil {
-				return false, nil
-			}
-			ready := meta.FindStatusCondition(tenant.Status.Conditions, v1alpha1.ConditionReady)
-			if ready == nil || ready.Status != "True" {
-				last = fmt.Errorf("ChatTenant %s: %v", name, ready)
-				return false, nil
-			}
-			return true, nil
+			last = c.ready(ctx, name)
+			return last == nil, nil
 		})
 		if err != nil {
 			return errors.Join(last, err)

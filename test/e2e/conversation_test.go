@@ -83,7 +83,8 @@ func TestAnEndpointIsItsTenantsOwnAndNoOthers(t *testing.T) {
 	t.Run("no other name verifies", func(t *testing.T) {
 		pool := demoAuthority(t)
 		// The gateway routes by the name in the handshake; the client expects another one.
-		err := handshake(t, &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: pool, ServerName: hostOf(t, acme)}, hostOf(t, globex))
+		config := &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: pool, ServerName: hostOf(t, acme)}
+		err := handshake(t, config, hostOf(t, globex))
 		var mismatch x509.HostnameError
 		if !errors.As(err, &mismatch) {
 			t.Errorf("the certificate of %s was taken for %s's: %v", acme, globex, err)
@@ -91,7 +92,8 @@ func TestAnEndpointIsItsTenantsOwnAndNoOthers(t *testing.T) {
 	})
 	t.Run("no other authority verifies", func(t *testing.T) {
 		internal := authority(t, secret(t, naming.Namespace(acme), "postgres-client"))
-		err := handshake(t, &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: internal, ServerName: hostOf(t, acme)}, hostOf(t, acme))
+		config := &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: internal, ServerName: hostOf(t, acme)}
+		err := handshake(t, config, hostOf(t, acme))
 		var unknown x509.UnknownAuthorityError
 		if !errors.As(err, &unknown) {
 			t.Errorf("the endpoint's certificate verified under the tenant's internal authority: %v", err)

@@ -30,8 +30,8 @@ func eventually(t *testing.T, within time.Duration, what string, check func(cont
 	}
 }
 
-// poll repeats check until it finds nothing wrong or the context ends, and returns what was wrong last: not that the time
-// was up, which says nothing.
+// poll repeats check until it finds nothing wrong or the context ends, and returns what was wrong last: not that the
+// time was up, which says nothing.
 func poll(ctx context.Context, check func(context.Context) error) error {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()

@@ -136,7 +136,8 @@ func (l *load) kept(t *testing.T, later *attendance) {
 		}
 		total += len(promises)
 	}
-	t.Logf("%d messages were acknowledged in %d conversations and are there, once and in order", total, len(l.conversations))
+	t.Logf("%d messages were acknowledged in %d conversations and are there, once and in order",
+		total, len(l.conversations))
 }
 
 // promisesKept checks that every acknowledged message is where it was said to be, and nowhere else.

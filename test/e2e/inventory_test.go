@@ -21,7 +21,9 @@ var errStillServed = errors.New("somebody still answers")
 
 // everything lists the metadata of all objects of a namespace, or of all that have none: of whatever kinds the API
 // server knows, so that no kind is forgotten.
-func (c *cluster) everything(ctx context.Context, namespace string, namespaced bool) ([]metav1.PartialObjectMetadata, error) {
+func (c *cluster) everything(
+	ctx context.Context, namespace string, namespaced bool,
+) ([]metav1.PartialObjectMetadata, error) {
 	lists, err := c.kube.Discovery().ServerPreferredResources()
 	if err != nil {
 		return nil, fmt.Errorf("list kinds: %w", err)

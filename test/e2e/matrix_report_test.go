@@ -25,8 +25,8 @@ type tally struct {
 	verdicts     map[verdict]int
 }
 
-// report prints how many pairs were tried and what became of them, by kind of source and group of targets, and fails the
-// test for each pair that is not as it must be.
+// report prints how many pairs were tried and what became of them, by kind of source and group of targets, and fails
+// the test for each pair that is not as it must be.
 func report(t *testing.T, probes []probe) {
 	t.Helper()
 	tallies := map[line]*tally{}

@@ -48,7 +48,8 @@ func TestWithoutItsPoliciesATenantIsOpen(t *testing.T) {
 func suspendOperator(t *testing.T) {
 	t.Helper()
 	deployment := &appsv1.Deployment{}
-	if err := live.Get(t.Context(), client.ObjectKey{Namespace: systemNamespace, Name: operatorAccount}, deployment); err != nil {
+	key := client.ObjectKey{Namespace: systemNamespace, Name: operatorAccount}
+	if err := live.Get(t.Context(), key, deployment); err != nil {
 		t.Fatal(err)
 	}
 	replicas := deployment.Spec.Replicas

@@ -47,7 +47,7 @@ func apiServerTargets(t *testing.T) []target {
 	for _, slice := range slices.Items {
 		for _, endpoint := range slice.Endpoints {
 			for _, port := range slice.Ports {
-				targets = append(targets, tcpTarget(as, "API server", endpoint.Addresses[0], uint16(*port.Port)))
+				targets = append(targets, tcpTarget(as, "API server", endpoint.Addresses[0], portOf(*port.Port)))
 			}
 		}
 	}
@@ -80,11 +80,11 @@ func nodePortTargets(t *testing.T) []target {
 		as := peer{component: s.Name}
 		for _, port := range s.Spec.Ports {
 			if s.Spec.ClusterIP != corev1.ClusterIPNone && s.Namespace == systemNamespace {
-				targets = append(targets, tcpTarget(as, "Services of the product", s.Spec.ClusterIP, uint16(port.Port)))
+				targets = append(targets, tcpTarget(as, "Services of the product", s.Spec.ClusterIP, portOf(port.Port)))
 			}
 			for i := range nodes.Items {
 				if address := internalIP(&nodes.Items[i]); port.NodePort != 0 {
-					targets = append(targets, tcpTarget(as, "NodePorts", address, uint16(port.NodePort)))
+					targets = append(targets, tcpTarget(as, "NodePorts", address, portOf(port.NodePort)))
 				}
 			}
 		}
@@ -173,3 +173,6 @@ func (s outsideServer) targets(as peer, group string) []target {
 	}
 	return targets
 }
+
+// portOf is a port as sockets know it: the API server has seen to its range.
+func portOf(port int32) uint16 { return uint16(port & 0xffff) } //nolint:gosec // Masked to what fits.

@@ -36,8 +36,8 @@ func TestEveryConnectionOfATenantIsRefusedButItsOwnDatabaseAndTheGateway(t *test
 	})
 }
 
-// answersSomebody fails for targets that nobody reaches: a refusal there would say nothing about a policy. Who may reach
-// them are the nodes, from which kubelets probe, and pods that no policy holds.
+// answersSomebody fails for targets that nobody reaches: a refusal there would say nothing about a policy. Who may
+// reach them are the nodes, from which kubelets probe, and pods that no policy holds.
 func answersSomebody(t *testing.T, with prober, targets []target) {
 	t.Helper()
 	probes := combinations(controlSources(t), targets)

@@ -41,7 +41,8 @@ func TestARetainedTenantKeepsItsDataForWhoTakesItUpAgain(t *testing.T) {
 	t.Run("its host is closed", func(t *testing.T) { hostClosed(t, tenant.Spec.Endpoint.Host) })
 	t.Run("a new tenant of that name does not get it", func(t *testing.T) {
 		stranger := create(t, again(tenant, ""))
-		c := awaitCondition(t, stranger.Name, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNamespaceRetained)
+		c := awaitCondition(
+			t, stranger.Name, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNamespaceRetained)
 		if !containsAll(c.Message, string(tenant.UID), "adoptUID") {
 			t.Errorf("the message does not say what to do: %s", c.Message)
 		}

@@ -75,7 +75,7 @@ func clusterFor(tb testing.TB) *Cluster {
 
 func newCluster(tb testing.TB) *Cluster {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "chatpg") //nolint:usetesting // Outlives the test that happens to start it.
+	dir, err := os.MkdirTemp("", "chatpg") // Outlives the test that happens to start it.
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -32,11 +32,11 @@ func Writes(e *Event) bool {
 	if slices.Contains(readVerbs, e.Verb) || e.ObjectRef == nil {
 		return false
 	}
-	switch resource := e.ObjectRef.Resource; {
-	case resource == "leases", resource == "events":
+	switch e.ObjectRef.Resource {
+	case "leases", "events":
 		return false
 	default:
-		return !strings.HasSuffix(resource, "reviews")
+		return !strings.HasSuffix(e.ObjectRef.Resource, "reviews")
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 
 func TestASocketMadeInsideANamespaceSeesThatNamespace(t *testing.T) {
 	n := emptyNamespace(t)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func emptyNamespace(t *testing.T) *Namespace {
 	if os.Geteuid() != 0 {
 		t.Skip("network namespaces need root")
 	}
-	sleeper := exec.Command("sleep", "60")
+	sleeper := exec.CommandContext(context.Background(), "sleep", "60")
 	sleeper.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
 	if err := sleeper.Start(); err != nil {
 		t.Fatal(err)
