@@ -175,4 +175,4 @@ func (s outsideServer) targets(as peer, group string) []target {
 }
 
 // portOf is a port as sockets know it: the API server has seen to its range.
-func portOf(port int32) uint16 { return uint16(port & 0xffff) } //nolint:gosec // Masked to what fits.
+func portOf(port int32) uint16 { return uint16(port & 0xffff) }
