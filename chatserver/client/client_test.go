@@ -26,23 +26,26 @@ import (
 const patience = 20 * time.Second
 
 // script plays the server on one connection after another; the last one is repeated.
-type script []func(t *testing.T, s *side)
+type script []func(s *side)
 
 // side is the server's end of a WebSocket.
-type side struct{ *websocket.Conn }
+type side struct {
+	*websocket.Conn
+	t *testing.T
+}
 
-func (s *side) say(t *testing.T, f protocol.Frame) {
-	t.Helper()
+func (s *side) say(f protocol.Frame) {
+	s.t.Helper()
 	data, err := protocol.Encode(f)
 	if err != nil {
-		t.Error(err)
+		s.t.Error(err)
 	}
 	_ = s.WriteMessage(websocket.TextMessage, data)
 }
 
 // hear returns the client's next frame, nil when it is gone.
-func (s *side) hear(t *testing.T) protocol.Frame {
-	t.Helper()
+func (s *side) hear() protocol.Frame {
+	s.t.Helper()
 	_ = s.SetReadDeadline(time.Now().Add(patience))
 	_, data, err := s.ReadMessage()
 	if err != nil {
@@ -50,27 +53,27 @@ func (s *side) hear(t *testing.T) protocol.Frame {
 	}
 	frame, err := protocol.DecodeClient(data)
 	if err != nil {
-		t.Errorf("the client sent %s: %v", data, err)
+		s.t.Errorf("the client sent %s: %v", data, err)
 	}
 	return frame
 }
 
 // greet hears hello and answers with welcome.
-func (s *side) greet(t *testing.T) *protocol.Hello {
-	t.Helper()
-	hello, ok := s.hear(t).(*protocol.Hello)
+func (s *side) greet() *protocol.Hello {
+	s.t.Helper()
+	hello, ok := s.hear().(*protocol.Hello)
 	if !ok {
-		t.Error("the first frame is not hello")
+		s.t.Error("the first frame is not hello")
 		return &protocol.Hello{}
 	}
-	s.say(t, &protocol.Welcome{Protocol: 1, Epoch: 1, HeartbeatSeconds: 15})
+	s.say(&protocol.Welcome{Protocol: 1, Epoch: 1, HeartbeatSeconds: 15})
 	return hello
 }
 
 // untilGone reads until the client leaves.
-func (s *side) untilGone(t *testing.T) {
-	t.Helper()
-	for s.hear(t) != nil {
+func (s *side) untilGone() {
+	s.t.Helper()
+	for s.hear() != nil {
 	}
 }
 
@@ -90,7 +93,7 @@ func serve(t *testing.T, plays script) *client.Client {
 		}
 		defer func() { _ = conn.Close() }()
 		i := min(int(connections.Add(1)), len(plays)) - 1
-		plays[i](t, &side{conn})
+		plays[i](&side{conn, t})
 	}))
 	t.Cleanup(server.Close)
 	roots := x509.NewCertPool()
@@ -130,21 +133,21 @@ func event(c uuid.UUID, seq int64) *protocol.Event {
 func TestAMessageWithoutAnAckIsSentAgainUnderTheSameClientID(t *testing.T) {
 	var first uuid.UUID
 	s := serve(t, script{
-		func(t *testing.T, s *side) {
-			s.greet(t)
-			if send, ok := s.hear(t).(*protocol.Send); ok {
+		func(s *side) {
+			s.greet()
+			if send, ok := s.hear().(*protocol.Send); ok {
 				first = send.ClientID
 			}
 		},
-		func(t *testing.T, s *side) {
-			s.greet(t)
-			send, ok := s.hear(t).(*protocol.Send)
+		func(s *side) {
+			s.greet()
+			send, ok := s.hear().(*protocol.Send)
 			if !ok || send.ClientID != first || send.Body.Reveal() != "hello" {
 				t.Errorf("resent %+v, first was %s", send, first)
 				return
 			}
-			s.say(t, &protocol.Ack{ClientID: send.ClientID, Conversation: send.Conversation, Epoch: 1, Seq: 7})
-			s.untilGone(t)
+			s.say(&protocol.Ack{ClientID: send.ClientID, Conversation: send.Conversation, Epoch: 1, Seq: 7})
+			s.untilGone()
 		},
 	}).NewSession(visitor(), client.Observer{})
 	run(t, s)
@@ -157,23 +160,23 @@ func TestAMessageWithoutAnAckIsSentAgainUnderTheSameClientID(t *testing.T) {
 func TestEventsAreHandedOverOnceAndAGapMeansAnotherConnection(t *testing.T) {
 	c := uuid.New()
 	s := serve(t, script{
-		func(t *testing.T, s *side) {
-			if hello := s.greet(t); len(hello.Cursors) != 0 {
+		func(s *side) {
+			if hello := s.greet(); len(hello.Cursors) != 0 {
 				t.Errorf("the first hello has cursors %v", hello.Cursors)
 			}
 			for _, seq := range []int64{1, 2, 2, 1, 4} {
-				s.say(t, event(c, seq))
+				s.say(event(c, seq))
 			}
-			s.untilGone(t)
+			s.untilGone()
 		},
-		func(t *testing.T, s *side) {
-			if hello := s.greet(t); hello.Cursors[c] != (protocol.Cursor{Epoch: 1, Seq: 2}) {
+		func(s *side) {
+			if hello := s.greet(); hello.Cursors[c] != (protocol.Cursor{Epoch: 1, Seq: 2}) {
 				t.Errorf("the second hello has cursors %v", hello.Cursors)
 			}
 			for _, seq := range []int64{2, 3, 4} {
-				s.say(t, event(c, seq))
+				s.say(event(c, seq))
 			}
-			s.untilGone(t)
+			s.untilGone()
 		},
 	})
 	seen := make(chan int64, 10)
@@ -187,12 +190,12 @@ func TestEventsAreHandedOverOnceAndAGapMeansAnotherConnection(t *testing.T) {
 
 func TestAResetStartsAConversationAnew(t *testing.T) {
 	c := uuid.New()
-	s := serve(t, script{func(t *testing.T, s *side) {
-		s.greet(t)
-		s.say(t, event(c, 1))
-		s.say(t, &protocol.Reset{Conversation: c, Epoch: 2})
-		s.say(t, event(c, 1))
-		s.untilGone(t)
+	s := serve(t, script{func(s *side) {
+		s.greet()
+		s.say(event(c, 1))
+		s.say(&protocol.Reset{Conversation: c, Epoch: 2})
+		s.say(event(c, 1))
+		s.untilGone()
 	}})
 	seen := make(chan int64, 4)
 	run(t, s.NewSession(visitor(), client.Observer{
@@ -209,15 +212,15 @@ func TestAHeadThatStaysOutOfReachMeansAnotherConnection(t *testing.T) {
 	c := uuid.New()
 	again := make(chan int64, 1)
 	s := serve(t, script{
-		func(t *testing.T, s *side) {
-			s.greet(t)
-			s.say(t, event(c, 1))
-			s.say(t, &protocol.Heartbeat{Heads: map[uuid.UUID]int64{c: 2}})
-			s.untilGone(t)
+		func(s *side) {
+			s.greet()
+			s.say(event(c, 1))
+			s.say(&protocol.Heartbeat{Heads: map[uuid.UUID]int64{c: 2}})
+			s.untilGone()
 		},
-		func(t *testing.T, s *side) {
-			again <- s.greet(t).Cursors[c].Seq
-			s.untilGone(t)
+		func(s *side) {
+			again <- s.greet().Cursors[c].Seq
+			s.untilGone()
 		},
 	})
 	start := time.Now()
@@ -231,10 +234,10 @@ func TestAHeadThatStaysOutOfReachMeansAnotherConnection(t *testing.T) {
 }
 
 func TestARefusalIsRetriedWhenItMayPassAndReturnedWhenItMayNot(t *testing.T) {
-	s := serve(t, script{func(t *testing.T, s *side) {
-		s.greet(t)
+	s := serve(t, script{func(s *side) {
+		s.greet()
 		for attempt := 0; ; attempt++ {
-			send, ok := s.hear(t).(*protocol.Send)
+			send, ok := s.hear().(*protocol.Send)
 			if !ok {
 				return
 			}
@@ -242,7 +245,7 @@ func TestARefusalIsRetriedWhenItMayPassAndReturnedWhenItMayNot(t *testing.T) {
 			if attempt > 0 {
 				answer = &protocol.Error{Code: protocol.NotFound, Message: "no such conversation", ClientID: &send.ClientID}
 			}
-			s.say(t, answer)
+			s.say(answer)
 		}
 	}}).NewSession(visitor(), client.Observer{})
 	run(t, s)
@@ -254,9 +257,9 @@ func TestARefusalIsRetriedWhenItMayPassAndReturnedWhenItMayNot(t *testing.T) {
 }
 
 func TestCredentialsThatAreRefusedEndTheSession(t *testing.T) {
-	s := serve(t, script{func(t *testing.T, s *side) {
-		s.hear(t)
-		s.say(t, &protocol.Error{Code: protocol.Unauthenticated, Message: "the session has ended"})
+	s := serve(t, script{func(s *side) {
+		s.hear()
+		s.say(&protocol.Error{Code: protocol.Unauthenticated, Message: "the session has ended"})
 	}}).NewSession(visitor(), client.Observer{})
 	ended := run(t, s)
 	sent := make(chan error, 1)
@@ -276,16 +279,16 @@ func TestCredentialsThatAreRefusedEndTheSession(t *testing.T) {
 func TestADrainingServerIsLeftWhenItAsks(t *testing.T) {
 	var drained atomic.Int64
 	s := serve(t, script{
-		func(t *testing.T, s *side) {
-			s.greet(t)
+		func(s *side) {
+			s.greet()
 			start := time.Now()
-			s.say(t, &protocol.Drain{ReconnectAfterMs: 300})
-			s.untilGone(t)
+			s.say(&protocol.Drain{ReconnectAfterMs: 300})
+			s.untilGone()
 			drained.Store(int64(time.Since(start)))
 		},
-		func(t *testing.T, s *side) {
-			s.greet(t)
-			s.untilGone(t)
+		func(s *side) {
+			s.greet()
+			s.untilGone()
 		},
 	})
 	welcomes := make(chan struct{}, 2)

@@ -5,6 +5,7 @@ package conversation_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -236,5 +237,7 @@ func (r *reader) position(t *testing.T) int64 {
 func (r *reader) stop(t *testing.T) {
 	t.Helper()
 	r.cancel()
-	<-r.closed
+	if err := <-r.closed; !errors.Is(err, context.Canceled) {
+		t.Errorf("the reader ended with %v", err)
+	}
 }

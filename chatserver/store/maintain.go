@@ -17,11 +17,18 @@ func (s *Store) ReloadServer(ctx context.Context) error {
 	return nil
 }
 
-// DeleteExpired removes sessions and invitations that no longer open anything.
+// DeleteExpired removes sessions and invitations that no longer open anything, and visitors who never said a word and
+// can no longer come back, with their keys.
 func (s *Store) DeleteExpired(ctx context.Context) error {
-	for _, table := range []string{"agent_session", "invitation"} {
-		if _, err := s.pool.Exec(ctx, `DELETE FROM `+table+` WHERE expires_at < now()`); err != nil {
-			return fmt.Errorf("delete expired rows of %s: %w", table, err)
+	const silent = `expires_at < now() AND NOT EXISTS (SELECT FROM conversation c WHERE c.visitor = v.id)`
+	for what, statement := range map[string]string{
+		"sessions":    `DELETE FROM agent_session WHERE expires_at < now()`,
+		"invitations": `DELETE FROM invitation WHERE expires_at < now()`,
+		"visitors": `WITH gone AS (DELETE FROM subject_key k USING visitor v WHERE k.visitor = v.id AND v.` + silent + `)
+			DELETE FROM visitor v WHERE ` + silent,
+	} {
+		if _, err := s.pool.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("delete expired %s: %w", what, err)
 		}
 	}
 	return nil

@@ -24,6 +24,12 @@ var migrations embed.FS
 // migrationLock is the advisory lock that serialises the replicas' migrations.
 const migrationLock = 0x63686174 // "chat"
 
+// A replica that finds the lock taken asks again every second, for as long as a long migration may take.
+const (
+	lockPollSeconds = 1
+	lockAttempts    = 1800
+)
+
 // Migrate brings the schema up to this build's version. Replicas that start together wait for each other.
 func Migrate(ctx context.Context, db serverconfig.Database, logger *slog.Logger) (err error) {
 	settings := maps.Clone(sessionSettings)
@@ -43,7 +49,8 @@ func Migrate(ctx context.Context, db serverconfig.Database, logger *slog.Logger)
 	if err != nil {
 		return fmt.Errorf("open migrations: %w", err)
 	}
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(migrationLock))
+	locker, err := lock.NewPostgresSessionLocker(
+		lock.WithLockID(migrationLock), lock.WithLockTimeout(lockPollSeconds, lockAttempts))
 	if err != nil {
 		return fmt.Errorf("make migration lock: %w", err)
 	}

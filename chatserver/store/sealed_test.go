@@ -185,7 +185,7 @@ func TestOfParallelRedemptionsOneWins(t *testing.T) {
 	}
 }
 
-func TestRedeemingEndsEarlierSessionsAndExpiredRowsGo(t *testing.T) {
+func TestRedeemingEndsEarlierSessions(t *testing.T) {
 	db := storetest.New(t)
 	s := db.Open(t)
 	a := invite(t, s, "ada@example.org", 1)
@@ -197,18 +197,38 @@ func TestRedeemingEndsEarlierSessionsAndExpiredRowsGo(t *testing.T) {
 	if live, err := s.LiveSessions(t.Context(), []uuid.UUID{session.ID}); err != nil || len(live) != 0 {
 		t.Errorf("the session outlives a password reset: %v, %v", live, err)
 	}
-	if _, err := s.CreateSession(t.Context(), a, [32]byte{10}, -time.Second); err != nil {
+}
+
+func TestWhatHasExpiredOpensNothingAndIsDeleted(t *testing.T) {
+	db := storetest.New(t)
+	s := db.Open(t)
+	ctx := t.Context()
+	a := invite(t, s, "ada@example.org", 1)
+	kept, _ := newConversation(t, s, store.Contact{})
+	_, sessionErr := s.CreateSession(ctx, a, [32]byte{10}, -time.Second)
+	_, visitorErr := s.CreateVisitor(ctx, [32]byte{11}, -time.Second)
+	_, staysErr := s.CreateVisitor(ctx, [32]byte{12}, time.Hour)
+	if err := errors.Join(sessionErr, visitorErr, staysErr); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.SessionByToken(t.Context(), [32]byte{10}); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.SessionByToken(ctx, [32]byte{10}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("an expired session is found: %v", err)
 	}
-	if err := s.DeleteExpired(t.Context()); err != nil {
+	if _, err := s.VisitorByToken(ctx, [32]byte{11}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an expired visitor is found: %v", err)
+	}
+	admin := db.Admin(t)
+	if _, err := admin.Exec(ctx, `UPDATE visitor SET expires_at = now() WHERE id = $1`, kept.Visitor); err != nil {
 		t.Fatal(err)
 	}
-	var rows int
-	err = db.Admin(t).QueryRow(t.Context(), `SELECT count(*) FROM agent_session`).Scan(&rows)
-	if err != nil || rows != 0 {
-		t.Errorf("%d sessions remain, %v", rows, err)
+	if err := s.DeleteExpired(ctx); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{"agent_session": 0, "visitor": 2, "subject_key": 2, "conversation": 1}
+	for table, rows := range want {
+		var got int
+		if err := admin.QueryRow(ctx, `SELECT count(*) FROM `+table).Scan(&got); err != nil || got != rows {
+			t.Errorf("%d rows remain in %s, want %d: %v", got, table, rows, err)
+		}
 	}
 }
