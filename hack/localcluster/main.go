@@ -56,7 +56,7 @@ func run(ctx context.Context, argv []string) error {
 			return err
 		}
 		if each.changes {
-			return exclusively(func() error { return each.run(ctx, c, argv[1:]) })
+			return exclusively(c.Layout, func() error { return each.run(ctx, c, argv[1:]) })
 		}
 		return each.run(ctx, c, argv[1:])
 	}
@@ -64,11 +64,11 @@ func run(ctx context.Context, argv []string) error {
 }
 
 // exclusively runs a command that changes the cluster.
-func exclusively(work func() error) error {
+func exclusively(layout state.Layout, work func() error) error {
 	if os.Geteuid() != 0 {
 		return errors.New("namespaces and control groups need root: run it with sudo")
 	}
-	lock, err := state.Acquire(func() { fmt.Fprintln(os.Stderr, "waiting for another command of the local cluster") })
+	lock, err := layout.Lock(func() { fmt.Fprintln(os.Stderr, "waiting for another command of the local cluster") })
 	if err != nil {
 		return err
 	}

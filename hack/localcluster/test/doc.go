@@ -6,5 +6,5 @@
 //
 //	go -C hack/localcluster test -tags cluster -count 1 ./test
 //
-// Those that take the cluster down and up again run only when asked for, with CHATTENANT_TEST_LIFECYCLE=1.
+// With the tag lifecycle besides, a second cluster is brought up, killed in every way, mended and taken down.
 package test

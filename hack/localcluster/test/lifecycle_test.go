@@ -1,4 +1,4 @@
-//go:build cluster
+//go:build cluster && lifecycle
 
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/chattenant/chattenant/hack/localcluster/internal/cgroup"
+	"github.com/chattenant/chattenant/hack/localcluster/internal/state"
 	"github.com/chattenant/chattenant/hack/localcluster/internal/topology"
 )
 
@@ -27,40 +28,89 @@ func run(t *testing.T, argv ...string) string {
 	return string(output)
 }
 
-func onlyWhenAsked(t *testing.T) {
+// another makes the rest of the test act on a cluster of its own, beside the one that may be running.
+func another(t *testing.T) {
 	t.Helper()
-	if os.Getenv("CHATTENANT_TEST_LIFECYCLE") == "" {
-		t.Skip("takes the cluster down: set CHATTENANT_TEST_LIFECYCLE=1")
+	cache, ok := os.LookupEnv("XDG_CACHE_HOME")
+	if !ok {
+		cache = os.Getenv("HOME") + "/.cache"
 	}
-	t.Cleanup(func() { _ = localcluster(context.WithoutCancel(t.Context()), "up").Run() })
+	t.Setenv("XDG_CACHE_HOME", cache)
+	t.Setenv("CHATTENANT_STATE", t.TempDir()+"/state")
+	t.Setenv("CHATTENANT_API_PORT", "16443")
+	t.Setenv("CHATTENANT_HTTPS_PORT", "18443")
+	usual := layout
+	layout = state.FromEnvironment(os.Getenv)
+	t.Cleanup(func() {
+		_ = localcluster(context.WithoutCancel(t.Context()), "down").Run()
+		layout = usual
+	})
 }
 
-func TestUpMendsWhateverWasKilled(t *testing.T) {
-	onlyWhenAsked(t)
-	cases := map[string][]string{"everything": topology.Machines()}
-	for _, name := range topology.Machines() {
-		cases[name] = []string{name}
-	}
+func TestLifecycle(t *testing.T) {
+	another(t)
+	t.Run("down leaves nothing", leavesNothing)
+	run(t, "up")
+	run(t, "load", postgresArchive(t))
 	tree, err := cgroup.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, killed := range cases {
-		t.Run(name, func(t *testing.T) {
-			for _, machine := range killed {
-				killAll(t, tree, cgroup.Root+"/"+machine)
-			}
-			run(t, "up")
-			ns := namespace(t, "lc-mended")
-			for _, node := range topology.Nodes() {
-				apply(t, pod(t, ns, node.Name, node.Region, "sleep infinity", nil))
-				awaitReady(t, ns, node.Name)
-				if !resolves(t.Context(), ns, node.Name) {
-					t.Errorf("a Pod on %s has no DNS", node.Name)
-				}
-			}
-		})
+	t.Run("up mends everything", func(t *testing.T) { mends(t, tree, topology.Machines()...) })
+	for _, name := range topology.Machines() {
+		t.Run("up mends "+name, func(t *testing.T) { mends(t, tree, name) })
 	}
+	t.Run("a process that ends is started again", func(t *testing.T) { restarts(t, tree) })
+}
+
+// mends kills machines, lets the driver mend them and looks whether Pods on every node work again.
+func mends(t *testing.T, tree cgroup.Tree, killed ...string) {
+	for _, machine := range killed {
+		killAll(t, tree, layout.Cgroup()+"/"+machine)
+	}
+	run(t, "up")
+	ns := namespace(t, "lc-mended")
+	for _, node := range topology.Nodes() {
+		apply(t, pod(t, ns, node.Name, node.Region, "sleep infinity", nil))
+	}
+	for _, node := range topology.Nodes() {
+		awaitReady(t, ns, node.Name)
+		if !resolves(t.Context(), ns, node.Name) {
+			t.Errorf("a Pod on %s has no DNS", node.Name)
+		}
+	}
+}
+
+// restarts kills a kubelet and waits, without the driver, until its node answers again.
+func restarts(t *testing.T, tree cgroup.Tree) {
+	node := topology.Nodes()[0].Name
+	before := kubelet(t, tree, node)
+	if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, patience, func() error {
+		_, err := kubectl(t.Context(), "", "get", "--raw", "/api/v1/nodes/"+node+"/proxy/healthz")
+		return err
+	})
+	if after := kubelet(t, tree, node); after == before {
+		t.Errorf("the kubelet is still process %d", after)
+	}
+}
+
+// kubelet finds the process of a node's kubelet.
+func kubelet(t *testing.T, tree cgroup.Tree, node string) int {
+	t.Helper()
+	pids, err := tree.Processes(layout.Cgroup() + "/" + node + "/system")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range pids {
+		if name, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm"); err == nil && string(name) == "kubelet\n" {
+			return pid
+		}
+	}
+	t.Fatalf("%s runs no kubelet", node)
+	return 0
 }
 
 func killAll(t *testing.T, tree cgroup.Tree, group string) {
@@ -92,16 +142,18 @@ func hostFacts(t *testing.T) map[string]string {
 		entries, _ := os.ReadDir(dir)
 		var names []string
 		for _, entry := range entries {
-			names = append(names, entry.Name())
+			// The lock of another cluster comes and goes.
+			if entry.Name() != "chattenant-local.lock" {
+				names = append(names, entry.Name())
+			}
 		}
 		facts[dir] = strings.Join(names, " ")
 	}
 	return facts
 }
 
-func TestDownLeavesNothing(t *testing.T) {
-	onlyWhenAsked(t)
-	run(t, "down")
+// leavesNothing brings the cluster up from nothing, uses it, takes it down and looks at what is left.
+func leavesNothing(t *testing.T) {
 	before := hostFacts(t)
 	run(t, "up")
 	run(t, "load", postgresArchive(t))
@@ -135,7 +187,7 @@ func containerPIDs(t *testing.T) []int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pids, err := tree.Processes(cgroup.Root)
+	pids, err := tree.Processes(layout.Cgroup())
 	if err != nil || len(pids) < 20 {
 		t.Fatalf("found %s processes, %v", strconv.Itoa(len(pids)), err)
 	}

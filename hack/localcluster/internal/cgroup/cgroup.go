@@ -19,9 +19,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Root is the group of the whole cluster, below every hierarchy's mount point.
-const Root = "/chattenant-local"
-
 const (
 	// A cgroup's files are the kernel's: the mode is ignored when a folder is made and needed when one is written.
 	dirMode, fileMode = 0o755, 0o644

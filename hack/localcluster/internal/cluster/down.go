@@ -38,10 +38,10 @@ func (c *Cluster) Down(ctx context.Context) error {
 		work func() (string, error)
 	}{
 		{"processes", func() (string, error) {
-			ended, err := tree.Kill(cgroup.Root, killPatience)
+			ended, err := tree.Kill(c.Layout.Cgroup(), killPatience)
 			return fmt.Sprintf("ended %d", ended), err
 		}},
-		{"control groups", func() (string, error) { return "removed", tree.Remove(cgroup.Root) }},
+		{"control groups", func() (string, error) { return "removed", tree.Remove(c.Layout.Cgroup()) }},
 		{"host settings", func() (string, error) { return "given back", host.Restore(c.sysctlFile()) }},
 		{"mounts", func() (string, error) { return "removed", unmountBelow(c.Layout.Root) }},
 		{"state", func() (string, error) { return c.Layout.Root, os.RemoveAll(c.Layout.Root) }},
@@ -59,14 +59,14 @@ func (c *Cluster) Down(ctx context.Context) error {
 // verifyGone looks for anything of the cluster.
 func (c *Cluster) verifyGone(ctx context.Context, tree cgroup.Tree) error {
 	var left []error
-	pids, err := tree.Processes(cgroup.Root)
+	pids, err := tree.Processes(c.Layout.Cgroup())
 	if err != nil {
 		return err
 	}
 	for _, pid := range pids {
 		left = append(left, fmt.Errorf("process %d", pid))
 	}
-	for _, dir := range tree.Leftovers(cgroup.Root) {
+	for _, dir := range tree.Leftovers(c.Layout.Cgroup()) {
 		left = append(left, fmt.Errorf("control group %s", dir))
 	}
 	mounts, err := mountsBelow(c.Layout.Root)

@@ -6,9 +6,13 @@ package cluster
 import (
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/chattenant/chattenant/hack/localcluster/internal/parts"
 )
+
+// keep is for how long the cache keeps what the sources made before they changed: another cluster, or a test, may run it.
+const keep = 24 * time.Hour
 
 // prune removes what earlier versions of the sources left in the cache. Only a cluster that was just brought up may do
 // so: before, it may still run them.
@@ -23,10 +27,18 @@ func (c *Cluster) prune(programs parts.Programs, imageDir string) error {
 			if current[dir] {
 				continue
 			}
-			if err := os.RemoveAll(dir); err != nil {
+			if err := c.removeOld(dir); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func (c *Cluster) removeOld(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil || c.Now().Sub(info.ModTime()) < keep {
+		return err
+	}
+	return os.RemoveAll(dir)
 }

@@ -29,7 +29,7 @@ func (c *Cluster) Status() error {
 		if err != nil {
 			return err
 		}
-		processes, err := tree.Processes(cgroup.Root + "/" + name)
+		processes, err := tree.Processes(c.Layout.Cgroup() + "/" + name)
 		if err != nil {
 			return err
 		}

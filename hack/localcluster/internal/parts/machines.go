@@ -45,7 +45,7 @@ func nodeSpec(layout state.Layout, programs Programs, node topology.Node) machin
 	spec.Sysctls = nodeSysctls()
 	spec.Setup = nodeFirewall(node)
 	spec.Files = map[string]any{
-		"kubelet.json":         kubeletConfig(node),
+		"kubelet.json":         kubeletConfig(node, machineCgroup(layout, node.Name)),
 		"kube-proxy.json":      kubeProxyConfig(node.Name),
 		"cni/10-pods.conflist": cniConfig(node),
 		"containerd.toml":      containerdConfig(),
@@ -55,9 +55,11 @@ func nodeSpec(layout state.Layout, programs Programs, node topology.Node) machin
 	return spec
 }
 
+func machineCgroup(layout state.Layout, name string) string { return layout.Cgroup() + "/" + name }
+
 func newSpec(layout state.Layout, name, programs string) machine.Spec {
 	return machine.Spec{
-		Name: name, Cgroup: machineCgroup(name) + "/system", State: layout.Root, Programs: programs,
+		Name: name, Cgroup: machineCgroup(layout, name) + "/system", State: layout.Root, Programs: programs,
 		Var: filepath.Join("machines", name, "var"),
 	}
 }

@@ -12,17 +12,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chattenant/chattenant/hack/localcluster/internal/cgroup"
 	"github.com/chattenant/chattenant/hack/localcluster/internal/machine"
 	"github.com/chattenant/chattenant/hack/localcluster/internal/state"
 	"github.com/chattenant/chattenant/hack/localcluster/internal/topology"
 )
 
+var layout = state.Layout{Root: "/state"}
+
 func specs(t *testing.T) map[string]machine.Spec {
 	t.Helper()
 	byName := map[string]machine.Spec{}
 	programs := Programs{Kubernetes: "/cache/kubernetes", Addons: "/cache/addons"}
-	for _, spec := range Specs(state.Layout{Root: "/state"}, programs, Ports{API: 6443, Ingress: 8443}) {
+	for _, spec := range Specs(layout, programs, Ports{API: 6443, Ingress: 8443}) {
 		byName[spec.Name] = spec
 	}
 	return byName
@@ -35,7 +36,7 @@ func TestThereIsASpecForEveryMachine(t *testing.T) {
 		if !found || len(spec.Processes) == 0 {
 			t.Errorf("%s runs nothing", name)
 		}
-		if !strings.HasPrefix(spec.Cgroup, cgroup.Root+"/"+name+"/") {
+		if !strings.HasPrefix(spec.Cgroup, layout.Cgroup()+"/"+name+"/") {
 			t.Errorf("%s is in control group %s", name, spec.Cgroup)
 		}
 	}
@@ -91,7 +92,7 @@ func TestOnlyTheControlPlaneListensOnTheHostAndOnlyOnLoopback(t *testing.T) {
 func TestNodesShareNoControlGroup(t *testing.T) {
 	seen := map[any]string{}
 	for _, node := range topology.Nodes() {
-		group := kubeletConfig(node)["cgroupRoot"]
+		group := kubeletConfig(node, machineCgroup(layout, node.Name))["cgroupRoot"]
 		if other, taken := seen[group]; taken {
 			t.Errorf("%s and %s share %v: they would end each other's Pods", node.Name, other, group)
 		}

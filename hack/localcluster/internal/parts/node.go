@@ -6,7 +6,6 @@ package parts
 import (
 	"fmt"
 
-	"github.com/chattenant/chattenant/hack/localcluster/internal/cgroup"
 	"github.com/chattenant/chattenant/hack/localcluster/internal/machine"
 	"github.com/chattenant/chattenant/hack/localcluster/internal/topology"
 )
@@ -66,8 +65,8 @@ func kubelet(node topology.Node) []string {
 	}
 }
 
-// kubeletConfig is the node's KubeletConfiguration.
-func kubeletConfig(node topology.Node) map[string]any {
+// kubeletConfig is the node's KubeletConfiguration; group is the control group of its Pods.
+func kubeletConfig(node topology.Node, group string) map[string]any {
 	return map[string]any{
 		"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
 		"authentication": map[string]any{
@@ -85,7 +84,7 @@ func kubeletConfig(node topology.Node) map[string]any {
 		"maxPods":                  maxPods,
 		"seccompDefault":           true,
 		// Of its own: two kubelets that share a group end each other's Pods as orphans.
-		"cgroupRoot":   machineCgroup(node.Name),
+		"cgroupRoot":   group,
 		"cgroupDriver": "cgroupfs",
 		"failCgroupV1": false,
 		"failSwapOn":   false,
@@ -157,5 +156,3 @@ func kubeProxyConfig(name string) map[string]any {
 		"conntrack": map[string]any{"maxPerCore": 0, "min": 0},
 	}
 }
-
-func machineCgroup(name string) string { return cgroup.Root + "/" + name }

@@ -5,6 +5,8 @@
 package state
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 )
@@ -17,11 +19,14 @@ type Layout struct {
 	Cache string
 }
 
+// defaultRoot is the state folder of the one cluster that most people have.
+const defaultRoot = "/var/lib/chattenant-local"
+
 // FromEnvironment returns the layout that CHATTENANT_STATE and XDG_CACHE_HOME ask for, or the default one.
 func FromEnvironment(getenv func(string) string) Layout {
 	root := getenv("CHATTENANT_STATE")
 	if root == "" {
-		root = "/var/lib/chattenant-local"
+		root = defaultRoot
 	}
 	cache := getenv("XDG_CACHE_HOME")
 	if cache == "" {
@@ -29,6 +34,20 @@ func FromEnvironment(getenv func(string) string) Layout {
 	}
 	return Layout{Root: root, Cache: filepath.Join(cache, "chattenant")}
 }
+
+// Name names what a cluster has outside of its folders: its control group and its lock. Clusters with different state
+// folders, and different ports, do not disturb each other.
+func (l Layout) Name() string {
+	const name = "chattenant-local"
+	if l.Root == defaultRoot {
+		return name
+	}
+	sum := sha256.Sum256([]byte(l.Root))
+	return name + "-" + hex.EncodeToString(sum[:4])
+}
+
+// Cgroup is the control group of everything the cluster runs, below every hierarchy's mount point.
+func (l Layout) Cgroup() string { return "/" + l.Name() }
 
 // AdminKubeconfig is the administrator's, which reaches the API server through the loopback interface.
 func (l Layout) AdminKubeconfig() string { return filepath.Join(l.Root, "admin.kubeconfig") }

@@ -33,6 +33,16 @@ func TestFromEnvironment(t *testing.T) {
 	}
 }
 
+func TestClustersWithDifferentFoldersHaveDifferentNames(t *testing.T) {
+	names := map[string]bool{}
+	for _, root := range []string{defaultRoot, "/srv/a", "/srv/b"} {
+		names[Layout{Root: root}.Name()] = true
+	}
+	if len(names) != 3 || !names["chattenant-local"] {
+		t.Errorf("names are %v", names)
+	}
+}
+
 func TestNobodyElseReadsTheState(t *testing.T) {
 	layout := Layout{Root: t.TempDir() + "/state", Cache: t.TempDir()}
 	if err := layout.Create(); err != nil {

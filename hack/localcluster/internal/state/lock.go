@@ -11,16 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockPath is one for the machine and not one per state folder: namespaces, cgroups and ports exist once.
-const lockPath = "/run/chattenant-local.lock"
-
 // Lock is held by the one command that may change the cluster.
-type Lock struct{ file *os.File }
+type Lock struct {
+	path string
+	file *os.File
+}
 
-// Acquire waits for the lock; waiting is called once if another command holds it.
-func Acquire(waiting func()) (*Lock, error) {
+// Lock waits for the cluster's lock; waiting is called once if another command holds it.
+func (l Layout) Lock(waiting func()) (*Lock, error) {
 	for {
-		lock, err := tryAcquire(waiting)
+		lock, err := tryAcquire("/run/"+l.Name()+".lock", waiting)
 		if lock != nil || err != nil {
 			return lock, err
 		}
@@ -28,8 +28,8 @@ func Acquire(waiting func()) (*Lock, error) {
 }
 
 // tryAcquire returns nil without an error if the file it locked was removed by its last owner in the meantime.
-func tryAcquire(waiting func()) (*Lock, error) {
-	file, err := os.OpenFile(lockPath, os.O_CREATE|os.O_RDWR, 0o600)
+func tryAcquire(path string, waiting func()) (*Lock, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the lock: %w", err)
 	}
@@ -37,11 +37,11 @@ func tryAcquire(waiting func()) (*Lock, error) {
 		return nil, errors.Join(fmt.Errorf("locking: %w", err), file.Close())
 	}
 	held, heldErr := file.Stat()
-	current, currentErr := os.Stat(lockPath)
+	current, currentErr := os.Stat(path)
 	if heldErr != nil || currentErr != nil || !os.SameFile(held, current) {
 		return nil, file.Close()
 	}
-	return &Lock{file: file}, nil
+	return &Lock{path: path, file: file}, nil
 }
 
 func flock(file *os.File, waiting func()) error {
@@ -55,5 +55,5 @@ func flock(file *os.File, waiting func()) error {
 
 // Release gives the lock back and leaves no file.
 func (l *Lock) Release() error {
-	return errors.Join(os.Remove(lockPath), l.file.Close())
+	return errors.Join(os.Remove(l.path), l.file.Close())
 }
