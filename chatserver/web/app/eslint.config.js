@@ -31,6 +31,7 @@ export default defineConfig(
       eqeqeq: 'error',
       complexity: ['error', 12],
       'max-depth': ['error', 3],
+      'max-len': ['error', { code: 120 }],
       'max-lines': ['error', 500],
       'max-lines-per-function': ['error', { max: 80, skipComments: true }],
       'no-restricted-properties': ['error', ...markupSinks],

@@ -57,7 +57,7 @@ describe.each(screens)('%s: every state is accessible', (screen, options, rules)
     for (const body of ['Hello Mia, yes we do: 3 to 5 days.', 'Shall I reserve one for you?']) {
       if (conversation) stage.host.engine.fanOut(stage.host.engine.commit(ada, conversation, body, body)[0]);
     }
-    await site.panel.say('That would be lovely, thank you! Does the price include customs, or do I pay that separately?');
+    await site.panel.say('Lovely, thank you! Does the price include customs, or do I pay that separately?');
     await site.panel.lastSent.waitFor();
     stage.host.engine.fault = (frame) => (frame.type === 'send' ? { code: 'forbidden' } : undefined);
     await site.panel.say('This one is refused.');

@@ -18,8 +18,8 @@ export const ALL_RULES: RunOnly = {
 export const COLOURS: RunOnly = { type: 'rule', values: ['color-contrast'] };
 
 /**
- * What an accessibility check finds wrong in a page or a frame, one line each. The check is handed over by the browser's
- * debugger, outside of the page's policy, which stays as strict as it is.
+ * What an accessibility check finds wrong in a page or a frame, one line each. The browser's debugger hands the check
+ * over, outside of the page's policy, which stays as strict as it is.
  */
 export async function violations(frame: Frame, runOnly: RunOnly): Promise<string[]> {
   if (!(await frame.evaluate(() => 'axe' in window))) await frame.evaluate(source);

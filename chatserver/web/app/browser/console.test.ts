@@ -72,13 +72,14 @@ describe('signing in', () => {
     const visitor = await stage.visitor();
     await visitor.begin({ body: 'hello' });
     await agent.choose('hello');
-    stage.host.engine.fault = (frame, self) => (self?.kind === 'agent' && frame.type === 'send' ? 'swallow' : undefined);
+    const { engine } = stage.host;
+    engine.fault = (frame, self) => (self?.kind === 'agent' && frame.type === 'send' ? 'swallow' : undefined);
     await agent.say('an answer on its way');
     const [account] = [stage.host.agents.check(AGENT.email, AGENT.password)];
     if (account) stage.host.signOut(account);
     await agent.page.getByText('Your session has ended.').waitFor();
     expect(await agent.page.content()).not.toContain('hello');
-    stage.host.engine.fault = () => undefined;
+    engine.fault = () => undefined;
     await agent.signIn(AGENT.email, AGENT.password);
     await eventually(() => visitor.transcript(), ['hello', 'an answer on its way']);
   });

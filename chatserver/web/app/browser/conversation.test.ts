@@ -22,7 +22,7 @@ describe('a conversation', () => {
     await eventually(() => visitor.log.getByText('Sent', { exact: true }).count(), 2);
   });
 
-  test('survives a server that drops everyone, loses acknowledgements and comes back: nothing lost, nothing twice', async () => {
+  test('survives a server that drops everyone and loses acknowledgements: nothing lost, nothing twice', async () => {
     const agent = await stage.agent();
     const visitor = await stage.visitor();
     await visitor.begin({ body: 'one' });

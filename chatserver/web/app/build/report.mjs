@@ -4,7 +4,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** @typedef {{ name: string, limit: number, files: string[] }} Part what a browser downloads together, limit in bytes */
+/** @typedef {{ name: string, limit: number, files: string[] }} Part what a browser loads together, limit in bytes */
 
 /**
  * Prints the sizes of each part, as they are and after gzip and brotli, and whether gzip is within the limit. False

@@ -17,7 +17,7 @@ export type View =
   | { readonly kind: 'unavailable' }
   | { readonly kind: 'signedOut'; readonly ended: boolean }
   | { readonly kind: 'invited' }
-  | { readonly kind: 'signedIn'; readonly agent: AgentSession; readonly client: ChatClient; readonly snapshot: Snapshot };
+  | ({ readonly kind: 'signedIn'; readonly snapshot: Snapshot } & Seat);
 
 export interface DeskState {
   readonly info?: Info;

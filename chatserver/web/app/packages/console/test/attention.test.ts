@@ -41,7 +41,8 @@ describe('attention', () => {
 
 describe('the list', () => {
   test('has the newest activity first, a conversation without messages by its opening', () => {
-    const order = byActivity([conversation('old', 'vv', 10), conversation('empty', '', 12), conversation('new', 'v', 11)]);
+    const unordered = [conversation('old', 'vv', 10), conversation('empty', '', 12), conversation('new', 'v', 11)];
+    const order = byActivity(unordered);
     expect(order.map(({ id }) => id)).toEqual(['empty', 'new', 'old']);
   });
 

@@ -18,7 +18,10 @@ button {
 button:hover { background: #084d5c; }
 button:focus-visible { outline: 3px solid #fff; outline-offset: -6px; box-shadow: 0 0 0 3px #0b6477; }
 svg { width: 24px; height: 24px; flex: none; }
-b { min-width: 22px; padding: 2px 6px; border-radius: 11px; background: #fff; color: #084d5c; font-size: 14px; text-align: center; }
+b {
+  min-width: 22px; padding: 2px 6px; border-radius: 11px; background: #fff; color: #084d5c;
+  font-size: 14px; text-align: center;
+}
 .panel {
   bottom: calc(max(16px, env(safe-area-inset-bottom)) + 64px); inset-inline-end: 16px;
   width: min(384px, calc(100vw - 32px)); height: min(640px, calc(100dvh - 112px)); overflow: hidden;
@@ -27,7 +30,10 @@ b { min-width: 22px; padding: 2px 6px; border-radius: 11px; background: #fff; co
 }
 :host(.start) button, :host(.start) .panel { inset-inline: 16px auto; }
 iframe { position: absolute; inset: 0; width: 100%; height: 100%; border: 0; }
-p { position: relative; min-height: 100%; margin: 0; padding: 24px; background: Canvas; font: 16px/1.5 system-ui, sans-serif; }
+p {
+  position: relative; min-height: 100%; margin: 0; padding: 24px; background: Canvas;
+  font: 16px/1.5 system-ui, sans-serif;
+}
 a { color: inherit; }
 @keyframes rise { from { opacity: 0; transform: translateY(8px); } }
 @media (max-width: 480px), (max-height: 480px) {

@@ -3,7 +3,7 @@
 
 import { ERROR_CODES, type ServerFrame } from './frames';
 
-/** The peer sent something that is not a frame of this protocol. The text never appears in the message: it is personal data. */
+/** The peer sent something that is no frame of this protocol. The message never quotes it: it is personal data. */
 export class MalformedFrame extends Error {
   override readonly name = 'MalformedFrame';
 }

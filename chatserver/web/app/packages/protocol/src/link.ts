@@ -49,7 +49,7 @@ export interface LinkOwner {
 const FATAL: ReadonlySet<ErrorCode> = new Set(['unauthenticated', 'forbidden']);
 const FATAL_BEFORE_WELCOME: ReadonlySet<ErrorCode> = new Set([...FATAL, 'invalid_request', 'not_found', 'too_large']);
 
-/** Keeps one connection to the chat server alive: back-off, silence, drain, waking up. Knows nothing of conversations. */
+/** Keeps a connection to the chat server alive: back-off, silence, drain, waking up. Knows nothing of conversations. */
 export class Link {
   readonly #deps: LinkDeps;
   readonly #owner: LinkOwner;

@@ -4,7 +4,7 @@
 /** Calls `wake` whenever a connection may be worth another look. Answers with the way to stop. */
 export type WakeSignal = (wake: () => void) => () => void;
 
-/** The browser's hints: the network is back, the tab is looked at again, the page returned from the back-forward cache. */
+/** The browser's hints: the network is back, the tab is looked at, the page returned from the back-forward cache. */
 export const browserWakeSignal: WakeSignal = (wake) => {
   const whenVisible = () => {
     if (document.visibilityState === 'visible') wake();

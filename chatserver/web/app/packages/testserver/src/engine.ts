@@ -12,7 +12,11 @@ export interface Peer {
 }
 
 /** What a test wants to happen to a frame instead of its usual treatment. */
-export type Fault = 'swallow' | 'cut' | 'cut-after-commit' | { readonly code: ErrorCode; readonly retryAfterMs?: number };
+export type Fault =
+  | 'swallow'
+  | 'cut'
+  | 'cut-after-commit'
+  | { readonly code: ErrorCode; readonly retryAfterMs?: number };
 
 interface Conversation {
   readonly id: string;
@@ -128,7 +132,8 @@ export class Engine {
     const at = new Date(this.#now()).toISOString();
     const place = { conversation: conversation.id, epoch: this.epoch, seq };
     const author = self.kind === 'visitor' ? { ...self, displayName: conversation.contact.name ?? '' } : self;
-    const event: EventFrame = { type: 'event', ...place, id: randomUUID(), kind: 'message', author, clientId, body, at };
+    const what = { kind: 'message', author, clientId, body, at };
+    const event: EventFrame = { type: 'event', ...place, id: randomUUID(), ...what };
     conversation.events.push(event);
     return [event, true];
   }

@@ -136,8 +136,8 @@ export class Host {
       return;
     }
     const ancestors = path.startsWith('/widget/') ? this.originOf(this.#options.site) : "'none'";
-    const headers = { ...asset.headers, 'Content-Security-Policy': policy(ancestors), 'Referrer-Policy': 'no-referrer' };
-    response.writeHead(200, headers).end(asset.body);
+    const more = { 'Content-Security-Policy': policy(ancestors), 'Referrer-Policy': 'no-referrer' };
+    response.writeHead(200, { ...asset.headers, ...more }).end(asset.body);
   }
 
   async #api(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -19,11 +19,12 @@ export interface ChatProps {
 export function Chat({ info, panel, view: { snapshot, thread }, inputRef }: ChatProps) {
   const nameOf = ({ displayName }: Participant) => displayName || info.displayName;
   const over = snapshot.link.kind === 'refused';
+  const messages = { events: eventsOf(thread), pending: thread?.pending ?? [] };
   return (
     <>
       <Transcript
         label={text.log}
-        lines={linesOf({ events: eventsOf(thread), pending: thread?.pending ?? [] }, { self: snapshot.self, nameOf, over })}
+        lines={linesOf(messages, { self: snapshot.self, nameOf, over })}
         complete={thread !== undefined && (!('complete' in thread) || thread.complete)}
         onRetry={(clientId) => {
           panel.retry(clientId);

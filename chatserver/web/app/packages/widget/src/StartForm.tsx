@@ -25,7 +25,7 @@ export interface StartFormProps {
   readonly onBegin: (words: FirstWords) => void;
 }
 
-/** The first screen: who answers, what becomes of it, and the first message. Name and e-mail are the visitor's choice. */
+/** The first screen: who answers, what becomes of it, and the first message. Name and e-mail are voluntary. */
 export function StartForm({ info, busy, ended, problem, onBegin }: StartFormProps) {
   const form = useRef<HTMLFormElement>(null);
   const [name, setName] = useState('');
