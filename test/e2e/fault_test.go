@@ -6,11 +6,19 @@
 package e2e
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/chattenant/chattenant/api/naming"
+	"github.com/chattenant/chattenant/test/e2e/podnet"
 )
 
 // betweenFaults is how many messages each conversation must gain before the next fault: the tenant has recovered then.
@@ -22,26 +30,60 @@ func TestNoAcknowledgedMessageIsLostOrDoubledWhenPodsAreKilled(t *testing.T) {
 	people.goesOn(t, betweenFaults)
 	for _, fault := range []struct {
 		name, component string
+		all             bool
 		strike          func(*testing.T, *corev1.Pod)
 	}{
-		{"a chat server's process is killed", naming.ChatServer, killComponent},
-		{"a chat server's pod is taken away", naming.ChatServer, deleteNow},
-		{"PostgreSQL is killed", naming.Postgres, killComponent},
-		{"PostgreSQL's pod is taken away", naming.Postgres, deleteNow},
+		{"a chat server's process is killed", naming.ChatServer, false, killComponent},
+		{"a chat server's pod is taken away", naming.ChatServer, false, deleteNow},
+		{"PostgreSQL is killed", naming.Postgres, false, killComponent},
+		{"PostgreSQL's pod is taken away", naming.Postgres, false, deleteNow},
+		{"every chat server is killed at once", naming.ChatServer, true, killComponent},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
-			fault.strike(t, &tenantPods(t, neighbour, fault.component)[0])
+			pods := tenantPods(t, neighbour, fault.component)
+			victims := pods[:1]
+			if fault.all {
+				victims = pods
+			}
+			for i := range victims {
+				fault.strike(t, &victims[i])
+			}
+			replaced(t, fault.component, len(pods), victims)
 			people.goesOn(t, betweenFaults)
 		})
 	}
-	t.Run("every chat server is killed at once", func(t *testing.T) {
-		for _, pod := range tenantPods(t, neighbour, naming.ChatServer) {
-			killComponent(t, &pod)
-		}
-		people.goesOn(t, betweenFaults)
-	})
 	people.stop()
 	people.kept(t, newAgent(t, endpoint(t, tenant), tenant))
+	awaitReady(t, neighbour)
+}
+
+func TestTwoDatabaseServersNeverShareAVolume(t *testing.T) {
+	withNeighbour(t)
+	old := tenantPods(t, neighbour, naming.Postgres)[0]
+	deleteNow(t, &old)
+	// The API server has forgotten the old pod, so a new one starts at once, while the old one's server still stops.
+	var successor types.UID
+	eventually(t, patience, "another pod takes its place", func(ctx context.Context) error {
+		pod := &corev1.Pod{}
+		if err := live.Get(ctx, client.ObjectKeyFromObject(&old), pod); err != nil {
+			return err
+		}
+		successor = pod.UID
+		return nil
+	})
+	for start := time.Now(); ; {
+		before, after := serves(t, old.UID), serves(t, successor)
+		if before && after {
+			t.Fatal("the old server and the new one write to the same volume at the same time")
+		}
+		if after {
+			t.Logf("the new server started %.1f s after the old one's pod was gone", time.Since(start).Seconds())
+			break
+		}
+		if time.Since(start) > startPatience {
+			t.Fatalf("no new server within %s", startPatience)
+		}
+	}
 	awaitReady(t, neighbour)
 }
 
@@ -49,4 +91,50 @@ func TestNoAcknowledgedMessageIsLostOrDoubledWhenPodsAreKilled(t *testing.T) {
 func killComponent(t *testing.T, pod *corev1.Pod) {
 	t.Helper()
 	killContainer(t, pod, pod.Labels["app.kubernetes.io/name"])
+}
+
+// replaced waits until none of the victims' containers is among the component's, all of which are ready again.
+func replaced(t *testing.T, component string, count int, victims []corev1.Pod) {
+	t.Helper()
+	var dead []string
+	for i := range victims {
+		dead = append(dead, containers(&victims[i])...)
+	}
+	start := time.Now()
+	eventually(t, startPatience, "the victims are replaced", func(ctx context.Context) error {
+		pods, err := live.runningPods(ctx, naming.Namespace(neighbour), named(component))
+		if err != nil || len(pods) != count {
+			return errors.Join(err, fmt.Errorf("%d pods run", len(pods)))
+		}
+		for i := range pods {
+			if slices.ContainsFunc(containers(&pods[i]), func(id string) bool { return slices.Contains(dead, id) }) {
+				return fmt.Errorf("pod %s still has its old container", pods[i].Name)
+			}
+			if err := podReady(&pods[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	t.Logf("replaced after %.1f s", time.Since(start).Seconds())
+}
+
+func containers(pod *corev1.Pod) []string {
+	var ids []string
+	for _, c := range pod.Status.ContainerStatuses {
+		ids = append(ids, c.ContainerID)
+	}
+	return ids
+}
+
+// serves says whether a pod's database server runs. The server's children have titles in place of command lines.
+func serves(t *testing.T, pod types.UID) bool {
+	t.Helper()
+	runs, err := podnet.Runs(pod, func(argv []string) bool {
+		return len(argv) > 1 && argv[0] == naming.Postgres && argv[1] == "-D"
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return runs
 }

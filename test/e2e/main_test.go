@@ -24,22 +24,39 @@ var live *cluster
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	lock, err := acquire()
+	if err == nil {
+		defer func() { _ = lock.Close() }()
+		err = prepare()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 1
+	}
+	code := m.Run()
+	if err := live.sweep(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e: something is left that cannot be removed:", err)
+		return 1
+	}
+	return code
+}
+
+// prepare connects to the installation and clears away what an earlier run left because it was killed. Signals end it
+// in order; during the tests they end the process, and the next run clears away.
+func prepare() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	var err error
 	if live, err = connect(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e: cannot reach an installation, run `make demo` first:", err)
-		return 1
+		return fmt.Errorf("cannot reach an installation, run `make demo` first: %w", err)
 	}
 	ready, cancel := context.WithTimeout(ctx, installationPatience)
 	defer cancel()
 	if err := live.installed(ready); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e: the demo is not installed or not ready, run `make demo` first:", err)
-		return 1
+		return fmt.Errorf("the demo is not installed or not ready, run `make demo` first: %w", err)
 	}
 	if err := live.sweep(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e: an earlier run left something that cannot be removed:", err)
-		return 1
+		return fmt.Errorf("an earlier run left something that cannot be removed: %w", err)
 	}
-	return m.Run()
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,23 +40,33 @@ func KillContainer(id string) error {
 	return fmt.Errorf("container %s: %w", name, ErrNoProcess)
 }
 
-// podProcess finds a process of a pod by its control group, which carries the pod's UID. It is in the pod's network
-// namespace, whichever of the pod's containers it belongs to.
+// Runs says whether a process of a pod has a command line that matches, also of a pod that the API server no longer
+// knows.
+func Runs(uid types.UID, matches func(argv []string) bool) (bool, error) {
+	pids, err := processes(func(dir string) bool { return ofPod(dir, uid) && matches(argv(dir)) })
+	return len(pids) > 0, err
+}
+
+// podProcess finds a process of a pod. It is in the pod's network namespace, whichever of the pod's containers it
+// belongs to.
 func podProcess(uid types.UID) (int, error) {
-	// The systemd driver writes underscores, because a dash separates levels there.
-	plain, escaped := "pod"+string(uid), "pod"+strings.ReplaceAll(string(uid), "-", "_")
-	pids, err := processes(func(dir string) bool {
-		cgroup := read(dir, "cgroup")
-		return strings.Contains(cgroup, plain) || strings.Contains(cgroup, escaped)
-	})
+	pids, err := processes(func(dir string) bool { return ofPod(dir, uid) })
 	return first(pids, err, fmt.Sprintf("pod %s", uid))
+}
+
+// ofPod says whether a process is in the control group of a pod, which carries the pod's UID. The systemd driver writes
+// underscores, because a dash separates levels there.
+func ofPod(dir string, uid types.UID) bool {
+	cgroup := read(dir, "cgroup")
+	return strings.Contains(cgroup, "pod"+string(uid)) ||
+		strings.Contains(cgroup, "pod"+strings.ReplaceAll(string(uid), "-", "_"))
 }
 
 // nodeProcess finds the kubelet of a node, which runs in the node's own network namespace.
 func nodeProcess(name string) (int, error) {
 	pids, err := processes(func(dir string) bool {
-		arguments := strings.Split(read(dir, "cmdline"), "\x00")
-		return filepath.Base(arguments[0]) == "kubelet" && contains(arguments, "--hostname-override="+name)
+		arguments := argv(dir)
+		return filepath.Base(arguments[0]) == "kubelet" && slices.Contains(arguments, "--hostname-override="+name)
 	})
 	return first(pids, err, "kubelet of node "+name)
 }
@@ -88,6 +99,9 @@ func processes(matches func(dir string) bool) ([]int, error) {
 
 func procDir(pid int) string { return filepath.Join("/proc", strconv.Itoa(pid)) }
 
+// argv is a process's command line, with at least one element.
+func argv(dir string) []string { return strings.Split(read(dir, "cmdline"), "\x00") }
+
 func read(dir, file string) string {
 	content, err := os.ReadFile(filepath.Join(dir, file))
 	if err != nil {
@@ -105,15 +119,6 @@ func firstOfNamespace(status string) bool {
 		}
 		numbers := strings.Fields(ids)
 		return len(numbers) > 1 && numbers[len(numbers)-1] == "1"
-	}
-	return false
-}
-
-func contains(list []string, item string) bool {
-	for _, each := range list {
-		if each == item {
-			return true
-		}
 	}
 	return false
 }
