@@ -8,7 +8,6 @@ package api
 import (
 	"context"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,7 +18,7 @@ import (
 // remove deletes an object after a test, whose own context has ended by then. It confirms what asks for confirmation.
 func remove(t *testing.T, o *unstructured.Unstructured) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	c := adminClient(t)
 	if o.GroupVersionKind().Group == v1alpha1.GroupVersion.Group {

@@ -43,7 +43,7 @@ func runWithServer(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	server := &envtest.Environment{BinaryAssetsDirectory: assets}
+	server := &envtest.Environment{BinaryAssetsDirectory: assets, ControlPlaneStartTimeout: patience}
 	if admin, err = server.Start(); err != nil {
 		return 0, fmt.Errorf("start API server: %w", err)
 	}

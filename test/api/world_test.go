@@ -50,7 +50,7 @@ var kubernetes = []string{scheduler, replicaSets, garbage, namespaces, manager}
 
 // tenantNamespace makes what is in testdata/tenant.yaml, once, each object by who makes it in a cluster.
 var tenantNamespace = sync.OnceValue(func() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := createAll(ctx, person, "regions.yaml"); err != nil {
 		return err
@@ -151,7 +151,7 @@ func wantRefusal(t *testing.T, err error, message string) {
 func eventually(t *testing.T, try func() error, message string) {
 	t.Helper()
 	var err error
-	for range 50 {
+	for range 300 {
 		if err = try(); err != nil {
 			break
 		}
