@@ -23,7 +23,7 @@ import (
 	"github.com/chattenant/chattenant/chatserver/redacted"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // script plays the server on one connection after another; the last one is repeated.
 type script []func(s *side)

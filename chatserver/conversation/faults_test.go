@@ -256,7 +256,8 @@ func TestStoppingAnswersEverythingThatWasAccepted(t *testing.T) {
 		}
 	}
 	var rows int
-	if err := db.Admin(t).QueryRow(t.Context(), `SELECT count(*) FROM event`).Scan(&rows); err != nil || rows != acked {
+	// A commit that the database was too slow to confirm may have happened all the same.
+	if err := db.Admin(t).QueryRow(t.Context(), `SELECT count(*) FROM event`).Scan(&rows); err != nil || rows < acked {
 		t.Errorf("%d rows for %d acks, %v", rows, acked, err)
 	}
 	late, ok := send(t, e, visitor, c, uuid.New(), "late").(*protocol.Error)

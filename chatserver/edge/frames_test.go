@@ -14,7 +14,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
-	"github.com/chattenant/chattenant/chatserver/edge"
 	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/chatserver/server/servertest"
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
@@ -116,17 +115,23 @@ func TestALargeHelloIsReadAndAnOversizedOneIsNot(t *testing.T) {
 	}
 }
 
-func TestHelloComesFirstInTimeAndWithAValidProof(t *testing.T) {
-	timing := edge.DefaultTiming()
+func TestASocketWithoutHelloIsEnded(t *testing.T) {
+	timing := servertest.Patient()
 	timing.Hello = 300 * time.Millisecond
 	r := servertest.Start(t, storetest.New(t), servertest.WithTiming(timing))
+	if code, closed := connect(t, r).expectEnd(); code != protocol.InvalidRequest || closed != policyViolation {
+		t.Errorf("answered %q and closed with %d", code, closed)
+	}
+}
+
+func TestHelloComesFirstAndWithAValidProof(t *testing.T) {
+	r := servertest.Start(t, storetest.New(t))
 	token := newVisitor(t, r)
 	other := strings.Repeat("A", len(token))
 	tests := map[string]struct {
 		frame string
 		want  protocol.Code
 	}{
-		"silence":         {"", protocol.InvalidRequest},
 		"ping first":      {`{"type":"ping"}`, protocol.InvalidRequest},
 		"other protocol":  {`{"type":"hello","protocol":2,"token":"` + token + `"}`, protocol.InvalidRequest},
 		"no proof":        {`{"type":"hello","protocol":1}`, protocol.Unauthenticated},
@@ -140,9 +145,7 @@ func TestHelloComesFirstInTimeAndWithAValidProof(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := connect(t, r)
-			if test.frame != "" {
-				w.say(test.frame)
-			}
+			w.say(test.frame)
 			if code, closed := w.expectEnd(); code != test.want || closed != policyViolation {
 				t.Errorf("answered %q and closed with %d, want %q", code, closed, test.want)
 			}

@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
-const patience = 30 * time.Second
+const patience = 90 * time.Second
 
 // answer is what a request was answered with.
 type answer struct {

@@ -17,7 +17,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/chattenant/chattenant/chatserver/client"
-	"github.com/chattenant/chattenant/chatserver/edge"
 	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/chatserver/server/servertest"
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
@@ -38,8 +37,8 @@ func slowDial(r *servertest.Replica) client.DialFunc {
 }
 
 func TestASlowReaderIsClosedAndResumesWithEverything(t *testing.T) {
-	timing := edge.DefaultTiming()
-	timing.Write = 500 * time.Millisecond
+	timing := servertest.Patient()
+	timing.Write = 2 * time.Second
 	r := servertest.Start(t, storetest.New(t), servertest.WithTiming(timing))
 	token := newVisitor(t, r)
 	sender := connect(t, r)
@@ -110,8 +109,8 @@ func (f *follower) follow(t *testing.T, w *wire) {
 }
 
 func TestAPeerThatAnswersNothingIsDisconnected(t *testing.T) {
-	timing := edge.DefaultTiming()
-	timing.Heartbeat, timing.Silence = 100*time.Millisecond, 400*time.Millisecond
+	timing := servertest.Patient()
+	timing.Heartbeat, timing.Silence = 200*time.Millisecond, 2*time.Second
 	r := servertest.Start(t, storetest.New(t), servertest.WithTiming(timing))
 	token := newVisitor(t, r)
 	quiet, lively := connect(t, r), connect(t, r)
@@ -129,7 +128,7 @@ func TestAPeerThatAnswersNothingIsDisconnected(t *testing.T) {
 		}
 	}()
 	// The other one answers pings by reading, and stays beyond the time the quiet one was given.
-	for range 8 {
+	for range 15 {
 		nextOf[*protocol.Heartbeat](lively)
 	}
 	var timeout net.Error
@@ -187,7 +186,7 @@ func TestConnectionsMustBeginWithAProxyHeaderAndTLSForThisName(t *testing.T) {
 
 // TestAClientThatSaysNothingIsCutOff stops at every stage of a connection.
 func TestAClientThatSaysNothingIsCutOff(t *testing.T) {
-	timing := edge.DefaultTiming()
+	timing := servertest.Patient()
 	timing.ProxyHeader, timing.RequestHeader, timing.Request = time.Second, time.Second, 2*time.Second
 	r := servertest.Start(t, storetest.New(t), servertest.WithTiming(timing))
 	proxied := func() (net.Conn, error) { return r.Dial(t.Context(), "", "") }

@@ -23,7 +23,7 @@ import (
 // open opens a store on a configuration that the test has spoilt.
 func open(t *testing.T, config store.Config) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	s, err := store.Open(ctx, config)
 	if err == nil {
@@ -182,7 +182,7 @@ func TestReplicasThatStartTogetherMigrateOnceAndShareTheKeys(t *testing.T) {
 func eventually(t *testing.T, try func(context.Context) error) error {
 	t.Helper()
 	var err error
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if err = try(t.Context()); err == nil {
 			return nil
 		}

@@ -81,6 +81,14 @@ func Generous() edge.Limits {
 	}
 }
 
+// Patient are time-outs that a machine with much else to do does not run into.
+func Patient() edge.Timing {
+	t := edge.DefaultTiming()
+	t.ProxyHeader, t.RequestHeader, t.Request = time.Minute, time.Minute, time.Minute
+	t.Hello, t.Silence, t.Write = time.Minute, time.Minute, time.Minute
+	return t
+}
+
 // Start runs a replica on db until the test ends. It is ready when Start returns.
 func Start(tb testing.TB, db *storetest.Database, opts ...Option) *Replica {
 	tb.Helper()
@@ -109,7 +117,7 @@ func launch(tb testing.TB, db *storetest.Database, ca *certtest.CA, opts ...Opti
 	public, health := listen(tb), listen(tb)
 	r.Public, r.Health = public.Addr().String(), health.Addr().String()
 	options := server.Options{
-		Public: public, Health: health, Limits: Generous(), Timing: edge.DefaultTiming(),
+		Public: public, Health: health, Limits: Generous(), Timing: Patient(),
 		Site: http.NotFoundHandler(), Logger: slog.New(slog.NewJSONHandler(r.Log, nil)),
 		CertificatePoll: time.Second, ReplicaPoll: time.Second,
 	}
@@ -179,7 +187,7 @@ func (r *Replica) Stop() error {
 }
 
 const (
-	startTimeout = 20 * time.Second
+	startTimeout = 2 * time.Minute
 	readyPoll    = 20 * time.Millisecond
 )
 
@@ -198,7 +206,7 @@ func (r *Replica) WaitReady(tb testing.TB) {
 // Probe asks the health listener.
 func (r *Replica) Probe(tb testing.TB, path string) (status int, body string) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(tb.Context(), 20*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+r.Health+path, nil)
 	if err != nil {

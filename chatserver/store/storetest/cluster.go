@@ -28,7 +28,8 @@ import (
 // binDirs is where Debian and others put the server's programs.
 var binDirs = []string{"/usr/lib/postgresql/15/bin", "/usr/local/pgsql/bin", "/usr/pgsql-15/bin"}
 
-const startTimeout = 30 * time.Second
+// startTimeout is long for machines with much else to do.
+const startTimeout = 2 * time.Minute
 
 // Cluster is a PostgreSQL server of one test process.
 type Cluster struct {

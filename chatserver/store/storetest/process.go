@@ -60,7 +60,7 @@ func (c *Cluster) own(tb testing.TB, paths ...string) {
 	}
 }
 
-const stopTimeout = 20 * time.Second
+const stopTimeout = time.Minute
 
 // runTied starts cmd on a thread of its own, because the kernel sends the death signal when that thread ends. The
 // returned function signals the process and waits for its end.
