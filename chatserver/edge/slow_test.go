@@ -30,7 +30,7 @@ func slowDial(r *servertest.Replica) client.DialFunc {
 			return nil, err
 		}
 		if tcp, ok := conn.(*net.TCPConn); ok {
-			err = tcp.SetReadBuffer(4 << 10)
+			err = tcp.SetReadBuffer(64 << 10)
 		}
 		return conn, err
 	}

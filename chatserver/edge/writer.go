@@ -36,6 +36,7 @@ func (c *socket) write(ctx context.Context, welcome *protocol.Welcome) {
 		return
 	case isTimeout(err):
 		c.leave(farewell{code: websocket.CloseTryAgainLater, reason: "slow_reader"})
+		c.abort()
 	}
 	// Ends the reader too, if it was not the one that ended first.
 	_ = c.conn.Close()
