@@ -56,49 +56,49 @@ func launchEngine(t *testing.T, s conversation.Store) (e *conversation.Engine, s
 	return e, stop
 }
 
-func newVisitor(t *testing.T, s *store.Store) identity.Principal {
-	t.Helper()
+func newVisitor(tb testing.TB, s *store.Store) identity.Principal {
+	tb.Helper()
 	token := uuid.New()
-	v, err := s.CreateVisitor(t.Context(), sha256.Sum256(token[:]), time.Hour)
+	v, err := s.CreateVisitor(tb.Context(), sha256.Sum256(token[:]), time.Hour)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return identity.Principal{Kind: protocol.Visitor, ID: v.ID, ExpiresAt: v.ExpiresAt}
 }
 
-func newAgent(t *testing.T, s *store.Store, name string) identity.Principal {
-	t.Helper()
-	a, err := s.EnsureAgent(t.Context(), redacted.New(name+"@example.org"), redacted.New(name))
+func newAgent(tb testing.TB, s *store.Store, name string) identity.Principal {
+	tb.Helper()
+	a, err := s.EnsureAgent(tb.Context(), redacted.New(name+"@example.org"), redacted.New(name))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	token := uuid.New()
-	session, err := s.CreateSession(t.Context(), a, sha256.Sum256(token[:]), time.Hour)
+	session, err := s.CreateSession(tb.Context(), a, sha256.Sum256(token[:]), time.Hour)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return identity.Principal{
 		Kind: protocol.Agent, ID: a.ID, DisplayName: a.DisplayName, Session: session.ID, ExpiresAt: session.ExpiresAt,
 	}
 }
 
-func openConversation(t *testing.T, e *conversation.Engine, p identity.Principal) uuid.UUID {
-	t.Helper()
+func openConversation(tb testing.TB, e *conversation.Engine, p identity.Principal) uuid.UUID {
+	tb.Helper()
 	open := &protocol.Open{ClientID: uuid.New()}
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if opened, ok := e.Open(t.Context(), p, open).(*protocol.Opened); ok {
+		if opened, ok := e.Open(tb.Context(), p, open).(*protocol.Opened); ok {
 			return opened.Conversation
 		}
 	}
-	t.Fatal("the conversation was never opened")
+	tb.Fatal("the conversation was never opened")
 	return uuid.Nil
 }
 
 // send submits a message and waits for the answer.
 func send(
-	t *testing.T, e *conversation.Engine, p identity.Principal, c, clientID uuid.UUID, body string,
+	tb testing.TB, e *conversation.Engine, p identity.Principal, c, clientID uuid.UUID, body string,
 ) protocol.Frame {
-	t.Helper()
+	tb.Helper()
 	answer := make(chan protocol.Frame, 1)
 	e.Submit(p, &protocol.Send{Conversation: c, ClientID: clientID, Body: protocol.NewText(body)}, func(f protocol.Frame) {
 		answer <- f
@@ -107,7 +107,7 @@ func send(
 	case f := <-answer:
 		return f
 	case <-time.After(patience):
-		t.Error("no answer to a message")
+		tb.Error("no answer to a message")
 		return nil
 	}
 }
@@ -137,12 +137,12 @@ type reader struct {
 }
 
 func subscribe(
-	t *testing.T, e *conversation.Engine, p identity.Principal, cursors map[uuid.UUID]protocol.Cursor,
+	tb testing.TB, e *conversation.Engine, p identity.Principal, cursors map[uuid.UUID]protocol.Cursor,
 ) *reader {
-	t.Helper()
-	sub, err := e.Subscribe(t.Context(), p, cursors)
+	tb.Helper()
+	sub, err := e.Subscribe(tb.Context(), p, cursors)
 	if err != nil {
-		t.Fatalf("Subscribe: %v", err)
+		tb.Fatalf("Subscribe: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &reader{
@@ -152,7 +152,7 @@ func subscribe(
 		r.last[id] = cursor.Seq
 	}
 	go func() { defer sub.Close(); r.closed <- r.run(ctx, sub) }()
-	t.Cleanup(cancel)
+	tb.Cleanup(cancel)
 	return r
 }
 

@@ -153,6 +153,22 @@ func TestARenewedCertificateIsServedWithoutDroppingOpenSockets(t *testing.T) {
 	}
 }
 
+func TestPostgreSQLRereadsItsFilesWhenTheClientCertificateIsRenewed(t *testing.T) {
+	db := storetest.New(t)
+	r := servertest.Start(t, db)
+	admin := db.Admin(t)
+	loaded := func() (at time.Time) {
+		if err := admin.QueryRow(t.Context(), `SELECT pg_conf_load_time()`).Scan(&at); err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	before := loaded()
+	renewed := certtest.Leaf{CommonName: r.Config.Database.User}
+	db.Cluster.CA.Write(t, filepath.Dir(r.Config.Database.TLS.CertFile), renewed)
+	waitUntil(t, "PostgreSQL has reread its files", func() bool { return loaded().After(before) })
+}
+
 func waitUntil(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(90 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {

@@ -13,8 +13,6 @@ import (
 )
 
 const (
-	// watchInterval is how often the client certificate is looked at: renewed together with the server's.
-	watchInterval = time.Minute
 	// reloadInterval makes PostgreSQL reread its files in any case; its certificate is renewed weeks before it expires.
 	reloadInterval = 3 * time.Hour
 	// queryTimeout bounds each piece of maintenance.
@@ -23,7 +21,8 @@ const (
 
 // maintain keeps the database's certificate fresh and deletes what has expired.
 func (s *Server) maintain(ctx context.Context, db *store.Store) {
-	ticker := s.clock.NewTicker(watchInterval)
+	// The client certificate is renewed when the database's is.
+	ticker := s.clock.NewTicker(s.options.CertificatePoll)
 	defer ticker.Stop()
 	seen := s.databaseCertificates(nil)
 	reloaded := s.clock.Now()
