@@ -136,14 +136,14 @@ func TestTheDatabaseHoldsNothingPersonalInTheClear(t *testing.T) {
 	contact := store.Contact{Name: redacted.New("Ada Lovelace"), Email: redacted.New("ada@seeded.example")}
 	c, visitor := newConversation(t, s, contact)
 	agent := invite(t, s, "grace@seeded.example", 1)
-	say(t, s, c, visitor, "my account number is 4711")
+	say(t, s, c, visitor, "my account number is 4711-0815")
 	say(t, s, c, store.Author{Kind: protocol.Agent, ID: agent.ID}, "thank you, Ada")
 	dump := db.Dump(t)
 	if !strings.Contains(dump, c.ID.String()) {
 		t.Fatal("the dump does not even hold the conversation")
 	}
 	seeded := []string{
-		"Ada", "Lovelace", "seeded.example", "4711", "account number", "thank you", "grace", "argon2id",
+		"Ada", "Lovelace", "seeded.example", "4711-0815", "account number", "thank you", "grace", "argon2id",
 	}
 	for _, value := range seeded {
 		if strings.Contains(dump, value) || strings.Contains(dump, hex.EncodeToString([]byte(value))) {
