@@ -39,7 +39,7 @@ demo: ## Bring up a cluster, install ChatTenant and chat through two tenants (qu
 	go run ./hack/demo
 
 .PHONY: test
-test: test-prerequisites lint checks unit test-api test-postgres test-web e2e ## Run every check and test there is
+test: test-prerequisites lint checks unit test-api test-postgres test-web demo ## Run the checks and tests, and the demo on a real cluster
 
 .PHONY: test-prerequisites
 test-prerequisites:
