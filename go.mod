@@ -112,3 +112,5 @@ require (
 	sigs.k8s.io/gateway-api v1.6.0 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect
 )
+
+ignore ./chatserver/web/app/node_modules
