@@ -38,10 +38,21 @@ type Limits struct {
 	Frames Rate
 }
 
-// DefaultLimits suit people, also many behind one address.
-func DefaultLimits() Limits {
+const (
+	// connectionCost is what a connection may take before it has said who it is: TLS, buffers and the largest hello.
+	connectionCost  = 128 << 10
+	mostConnections = 10_000
+)
+
+// connectionsWithin is how many connections fit half of a memory limit in bytes; the other half is for work.
+func connectionsWithin(memory int64) int {
+	return int(min(memory/2/connectionCost, mostConnections))
+}
+
+// DefaultLimits suit people, also many behind one address, on a server with so many bytes of memory.
+func DefaultLimits(memory int64) Limits {
 	return Limits{
-		Connections:     2000,
+		Connections:     connectionsWithin(memory),
 		Requests:        Rate{PerSecond: 50, Burst: 300},
 		Handshakes:      Rate{PerSecond: 10, Burst: 100},
 		VisitorSessions: Rate{PerSecond: 2, Burst: 60},

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/chattenant/chattenant/chatserver/client"
+	"github.com/chattenant/chattenant/chatserver/edge"
 	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/chatserver/server/servertest"
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
@@ -239,6 +241,14 @@ func waitForEnd(name string, dial func() (net.Conn, error)) error {
 		return fmt.Errorf("%s: still connected after %v", name, patience)
 	}
 	return nil
+}
+
+func TestConnectionsAreBoundedByMemory(t *testing.T) {
+	for memory, want := range map[int64]int{256 << 20: 1024, 512 << 20: 2048, math.MaxInt64: 10_000} {
+		if got := edge.DefaultLimits(memory).Connections; got != want {
+			t.Errorf("%d bytes allow %d connections, want %d", memory, got, want)
+		}
+	}
 }
 
 func TestConnectionsBeyondTheLimitAreClosedAtOnce(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -46,7 +47,7 @@ func serve(ctx context.Context, config *serverconfig.ChatServerConfiguration) er
 	}
 	s, err := server.New(config, server.Options{
 		Public: public, Health: health, Site: site,
-		Limits: edge.DefaultLimits(), Timing: edge.DefaultTiming(), Logger: newLogger(),
+		Limits: edge.DefaultLimits(memoryLimit()), Timing: edge.DefaultTiming(), Logger: newLogger(),
 		CertificatePoll: certfile.PollInterval, ReplicaPoll: conversation.DefaultPollInterval,
 	})
 	if err != nil {
@@ -54,6 +55,9 @@ func serve(ctx context.Context, config *serverconfig.ChatServerConfiguration) er
 	}
 	return s.Run(ctx)
 }
+
+// memoryLimit is what GOMEMLIMIT says, or more than any machine has.
+func memoryLimit() int64 { return debug.SetMemoryLimit(-1) }
 
 func listen(ctx context.Context, addresses serverconfig.Listen) (public, health net.Listener, err error) {
 	var lc net.ListenConfig
