@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -97,6 +98,9 @@ func (c *Cluster) startMachines(ctx context.Context, programs parts.Programs) (s
 	var started []string
 	for _, spec := range parts.Specs(c.Layout, programs, c.Ports) {
 		isNew, err := machines[spec.Name].Ensure(ctx, spec)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return "", fmt.Errorf("choose another port with CHATTENANT_API_PORT or CHATTENANT_HTTPS_PORT: %w", err)
+		}
 		if err != nil {
 			return "", err
 		}

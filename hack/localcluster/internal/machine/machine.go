@@ -178,7 +178,7 @@ func openListeners(ctx context.Context, addresses []string) ([]*os.File, error) 
 		file, err := openListener(ctx, address)
 		if err != nil {
 			closeAll(files)
-			return nil, fmt.Errorf("opening a port on the host, choose another if it is taken: %w", err)
+			return nil, fmt.Errorf("opening a port on the host: %w", err)
 		}
 		files = append(files, file)
 	}
