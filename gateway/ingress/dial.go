@@ -10,9 +10,11 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/pires/go-proxyproto"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/chattenant/chattenant/api/naming"
 )
@@ -21,14 +23,19 @@ import (
 type DialFunc func(ctx context.Context, tenant string) (*net.TCPConn, error)
 
 // ClusterDial reaches a tenant through its Service, resolved by DNS under the cluster's domain. The name is absolute,
-// so that no search path of the pod can lead elsewhere. Resolving and connecting together take at most timeout.
+// so that no search path of the pod can lead elsewhere. While the Service refuses, as it does until the node's proxy
+// knows a ready pod, it is asked again. All together takes at most timeout.
 func ClusterDial(clusterDomain string, timeout time.Duration) DialFunc {
-	dialer := &net.Dialer{Timeout: timeout, KeepAliveConfig: keepAlive()}
+	dialer := &net.Dialer{KeepAliveConfig: keepAlive()}
 	suffix := "." + strings.Trim(clusterDomain, ".") + "."
 	port := strconv.Itoa(naming.ChatServerPort)
 	return func(ctx context.Context, tenant string) (*net.TCPConn, error) {
 		host := naming.ServiceHost(tenant, naming.ChatServer) + suffix
-		conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		conn, err := redial(ctx, func(ctx context.Context) (net.Conn, error) {
+			return dialer.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+		})
 		if err != nil {
 			return nil, fmt.Errorf("dial chat server: %w", err)
 		}
@@ -37,6 +44,22 @@ func ClusterDial(clusterDomain string, timeout time.Duration) DialFunc {
 			return nil, errors.Join(fmt.Errorf("dial chat server: got a %T", conn), conn.Close())
 		}
 		return tcp, nil
+	}
+}
+
+// redial dials until the answer is another than a refusal, or until the context ends: then it returns the last refusal.
+func redial(ctx context.Context, dial func(context.Context) (net.Conn, error)) (net.Conn, error) {
+	backoff := wait.Backoff{Duration: 20 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 5}
+	for {
+		conn, err := dial(ctx)
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(backoff.Step()):
+		}
 	}
 }
 

@@ -1,0 +1,75 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package ingress
+
+import (
+	"context"
+	"errors"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// closedPort is an address on which nobody listens until the test does.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	l := listen(t, "127.0.0.1:0")
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
+}
+
+func listen(t *testing.T, address string) net.Listener {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+func dialTo(address string) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", address) }
+}
+
+func TestAServiceThatRefusesAtFirstIsReachedOnceItDoesNot(t *testing.T) {
+	address := closedPort(t)
+	refusals := 0
+	conn, err := redial(t.Context(), func(ctx context.Context) (net.Conn, error) {
+		conn, err := dialTo(address)(ctx)
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			if refusals++; refusals == 3 {
+				listen(t, address)
+			}
+		}
+		return conn, err
+	})
+	if err != nil {
+		t.Fatalf("after %d refusals: %v", refusals, err)
+	}
+	_ = conn.Close()
+}
+
+func TestAServiceThatKeepsRefusingIsGivenUpWithTheRefusal(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err := redial(ctx, dialTo(closedPort(t)))
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("want the refusal, got %v", err)
+	}
+}
+
+func TestAnotherFailureThanARefusalIsNotTriedAgain(t *testing.T) {
+	tries, failure := 0, errors.New("no such host")
+	_, err := redial(t.Context(), func(context.Context) (net.Conn, error) {
+		tries++
+		return nil, failure
+	})
+	if tries != 1 || !errors.Is(err, failure) {
+		t.Errorf("%d tries, %v", tries, err)
+	}
+}
