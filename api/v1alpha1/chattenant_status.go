@@ -59,11 +59,11 @@ type PlacedObject struct {
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
-	// on is the node of a pod, or the PersistentVolume of a claim.
+	// location is the node of a pod, or the PersistentVolume of a claim.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	On string `json:"on,omitempty"`
+	Location string `json:"location,omitempty"`
 
 	// region is the DataRegion whose nodes these are, empty where the place is in none that the tenant may use.
 	// +optional

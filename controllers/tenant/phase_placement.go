@@ -35,7 +35,7 @@ func placementOutcome(region *v1alpha1.DataRegion, objects []v1alpha1.PlacedObje
 	var outside []string
 	for _, o := range objects {
 		if o.Region == "" {
-			outside = append(outside, fmt.Sprintf("%s %s on %s", o.Kind, o.Name, o.On))
+			outside = append(outside, fmt.Sprintf("%s %s on %s", o.Kind, o.Name, o.Location))
 		}
 	}
 	switch {
@@ -61,7 +61,7 @@ func placedPods(s *scope) (placed []v1alpha1.PlacedObject, pending []string) {
 			continue
 		}
 		placed = append(placed, v1alpha1.PlacedObject{
-			Kind: v1alpha1.PlacedPod, Name: pod.Name, On: pod.Spec.NodeName, Region: regionOfNode(s, pod.Spec.NodeName),
+			Kind: v1alpha1.PlacedPod, Name: pod.Name, Location: pod.Spec.NodeName, Region: regionOfNode(s, pod.Spec.NodeName),
 		})
 	}
 	return placed, pending
@@ -79,7 +79,7 @@ func placedClaims(s *scope) (placed []v1alpha1.PlacedObject, pending []string, e
 		if err != nil {
 			return nil, nil, fmt.Errorf("place claim %s: %w", claim.Name, err)
 		}
-		object := v1alpha1.PlacedObject{Kind: v1alpha1.PlacedClaim, Name: claim.Name, On: volume.Name}
+		object := v1alpha1.PlacedObject{Kind: v1alpha1.PlacedClaim, Name: claim.Name, Location: volume.Name}
 		if inRegion {
 			object.Region = s.facts.Region.Name
 		}

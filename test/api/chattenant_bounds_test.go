@@ -89,12 +89,12 @@ var chatTenantStatusBounds = slices.Concat(
 	textLike("status.endpoint.url", 9, 300, https),
 	text("status.endpoint.certificateIssuer", 1, 253),
 	list("status.placement.objects", 64, func(i int) map[string]string {
-		return map[string]string{"kind": "Pod", "name": fmt.Sprintf("pod-%d", i), "on": "node-1"}
+		return map[string]string{"kind": "Pod", "name": fmt.Sprintf("pod-%d", i), "location": "node-1"}
 	}),
-	needed("status.placement.objects[].kind", "status.placement.objects[].name", "status.placement.objects[].on"),
+	needed("status.placement.objects[].kind", "status.placement.objects[].name", "status.placement.objects[].location"),
 	oneOf("status.placement.objects[].kind", "Pod", "PersistentVolumeClaim"),
 	text("status.placement.objects[].name", 1, 253),
-	text("status.placement.objects[].on", 1, 253),
+	text("status.placement.objects[].location", 1, 253),
 	text("status.placement.objects[].region", 1, 63),
 	needed("status.encryption.provider", "status.encryption.keyGeneration"),
 	oneOf("status.encryption.provider", "Secret", "VaultTransit", "KMS"),

@@ -64,7 +64,7 @@ func podsOn(t *testing.T, tenant string, nodes []string, region string) []v1alph
 				t.Errorf("pod %s runs on %s, want one of %v", pod.Name, pod.Spec.NodeName, nodes)
 			}
 			placed = append(placed, v1alpha1.PlacedObject{
-				Kind: v1alpha1.PlacedPod, Name: pod.Name, On: pod.Spec.NodeName, Region: region,
+				Kind: v1alpha1.PlacedPod, Name: pod.Name, Location: pod.Spec.NodeName, Region: region,
 			})
 		}
 	}
@@ -88,7 +88,7 @@ func volumesOn(t *testing.T, tenant string, nodes []string, region string) []v1a
 			t.Errorf("volume %s can be mounted on %v, want %v", claim.Spec.VolumeName, found, nodes)
 		}
 		placed = append(placed, v1alpha1.PlacedObject{
-			Kind: v1alpha1.PlacedClaim, Name: claim.Name, On: claim.Spec.VolumeName, Region: region,
+			Kind: v1alpha1.PlacedClaim, Name: claim.Name, Location: claim.Spec.VolumeName, Region: region,
 		})
 	}
 	return placed

@@ -362,10 +362,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: kind
       type:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.PlacedKind
-    - name: name
+    - name: location
       type:
         scalar: string
-    - name: "on"
+    - name: name
       type:
         scalar: string
     - name: region

@@ -18,8 +18,8 @@ type PlacedObjectApplyConfiguration struct {
 	Kind *apiv1alpha1.PlacedKind `json:"kind,omitempty"`
 	// name is the object's name.
 	Name *string `json:"name,omitempty"`
-	// on is the node of a pod, or the PersistentVolume of a claim.
-	On *string `json:"on,omitempty"`
+	// location is the node of a pod, or the PersistentVolume of a claim.
+	Location *string `json:"location,omitempty"`
 	// region is the DataRegion whose nodes these are, empty where the place is in none that the tenant may use.
 	Region *string `json:"region,omitempty"`
 }
@@ -46,11 +46,11 @@ func (b *PlacedObjectApplyConfiguration) WithName(value string) *PlacedObjectApp
 	return b
 }
 
-// WithOn sets the On field in the declarative configuration to the given value
+// WithLocation sets the Location field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the On field is set to the value of the last call.
-func (b *PlacedObjectApplyConfiguration) WithOn(value string) *PlacedObjectApplyConfiguration {
-	b.On = &value
+// If called multiple times, the Location field is set to the value of the last call.
+func (b *PlacedObjectApplyConfiguration) WithLocation(value string) *PlacedObjectApplyConfiguration {
+	b.Location = &value
 	return b
 }
 
