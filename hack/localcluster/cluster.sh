@@ -100,8 +100,7 @@ check() {
       lacks "a StorageClass local-$region whose volumes are in region $region"
   done
   kubectl get crd certificates.cert-manager.io >/dev/null 2>&1 ||
-    lacks "cert-manager: helm install cert-manager oci://quay.io/jetstack/charts/cert-manager --version v1.21.2 \
---namespace cert-manager --create-namespace --set crds.enabled=true"
+    lacks "cert-manager 1.21 with its CRDs: https://cert-manager.io/docs/installation/helm/"
   [ "$missing" = 0 ] || exit 1
   echo "The cluster has what is needed. Its network must enforce NetworkPolicy."
 }
