@@ -17,6 +17,7 @@ import (
 	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -26,6 +27,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/chattenant/chattenant/api/v1alpha1"
 	"github.com/chattenant/chattenant/test/e2e/auditlog"
@@ -69,6 +71,8 @@ func connect(ctx context.Context) (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
+	// The client library insists on being told where to log; these tests look at answers.
+	log.SetLogger(logr.Discard())
 	// The client's own throttle would slow the tests down and tell nothing about the product.
 	config.QPS = -1
 	config.UserAgent = "chattenant-e2e"
@@ -166,22 +170,6 @@ func (c *cluster) installed(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// sweep removes what an earlier run could not remove, because it was killed.
-func (c *cluster) sweep(ctx context.Context) error {
-	tenants := &v1alpha1.ChatTenantList{}
-	if err := c.List(ctx, tenants); err != nil {
-		return fmt.Errorf("list tenants: %w", err)
-	}
-	for i := range tenants.Items {
-		if name := tenants.Items[i].Name; strings.HasPrefix(name, ownPrefix) {
-			if err := c.removeTenant(ctx, name); err != nil {
-				return fmt.Errorf("remove tenant %s: %w", name, err)
-			}
-		}
-	}
-	return c.removeRetained(ctx)
 }
 
 // ignoreNotFound makes a deletion of something that is gone a success.

@@ -90,7 +90,7 @@ func leave(t *testing.T, namespace string) {
 	if err := live.Get(t.Context(), client.ObjectKey{Name: namespace}, found); err != nil {
 		t.Fatal(err)
 	}
-	if len(found.Labels) > 1 || len(found.Annotations) > 0 {
+	if len(found.Labels) > 2 || len(found.Annotations) > 0 {
 		t.Errorf("somebody wrote on the namespace: %v %v", found.Labels, found.Annotations)
 	}
 	if err := live.Delete(t.Context(), found); err != nil {

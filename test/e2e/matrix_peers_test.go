@@ -6,7 +6,9 @@
 package e2e
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -34,6 +36,10 @@ type target struct {
 	// network is tcp, udp or dns, as netprobe knows them.
 	network string
 	address netip.AddrPort
+}
+
+func (to target) String() string {
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s %s", to.tenant, to.component, to.network, to.address))
 }
 
 // tenantSources are all pods of the tenants.

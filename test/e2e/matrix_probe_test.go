@@ -55,8 +55,7 @@ func (p *probe) wanted() bool { return allowed(p.from.peer, p.to.peer, p.to.addr
 func (p *probe) asWanted() bool { return p.wanted() == p.verdict.isOpen() }
 
 func (p *probe) String() string {
-	return fmt.Sprintf("%s (%s) -> %s %s %s %s: %s", p.from.name, p.from.component, p.to.tenant, p.to.component,
-		p.to.network, p.to.address, p.verdict)
+	return fmt.Sprintf("%s (%s) -> %s: %s", p.from.name, p.from.component, p.to, p.verdict)
 }
 
 // tryAll makes every probe, from all sources at the same time. One that cannot even be made fails the test: it is no

@@ -6,6 +6,8 @@
 package e2e
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -37,25 +39,30 @@ func TestEveryConnectionOfATenantIsRefusedButItsOwnDatabaseAndTheGateway(t *test
 }
 
 // answersSomebody fails for targets that nobody reaches: a refusal there would say nothing about a policy. Who may
-// reach them are the nodes, from which kubelets probe, and pods that no policy holds.
+// reach them are the nodes, from which kubelets probe, and pods that no policy holds. A Service whose pods have just
+// been replaced may take a moment.
 func answersSomebody(t *testing.T, with prober, targets []target) {
 	t.Helper()
-	probes := combinations(controlSources(t), targets)
-	tryAll(t, with, probes)
-	reached := map[target]bool{}
-	for i := range probes {
-		reached[probes[i].to] = reached[probes[i].to] || probes[i].verdict.isOpen()
-	}
-	count := 0
-	for to, open := range reached {
-		if open {
-			count++
-			continue
+	controls := controlSources(t)
+	silent := targets
+	eventually(t, patience, "every target answers somebody", func(context.Context) error {
+		silent = unanswered(t, with, controls, silent)
+		if len(silent) > 0 {
+			return fmt.Errorf("nobody reaches %v: that tenants do not proves nothing", silent)
 		}
-		t.Errorf("nobody reaches %s %s %s %s: that tenants do not proves nothing",
-			to.tenant, to.component, to.network, to.address)
-	}
-	t.Logf("%d of %d targets answer somebody", count, len(reached))
+		return nil
+	})
+	t.Logf("all %d targets answer somebody", len(targets))
+}
+
+// unanswered are the targets that none of the sources reaches.
+func unanswered(t *testing.T, with prober, controls []source, targets []target) []target {
+	t.Helper()
+	probes := combinations(controls, targets)
+	tryAll(t, with, probes)
+	return slices.DeleteFunc(slices.Clone(targets), func(to target) bool {
+		return slices.ContainsFunc(probes, func(p probe) bool { return p.to == to && p.verdict.isOpen() })
+	})
 }
 
 // nodeComponent stands for a node as the source of a connection.

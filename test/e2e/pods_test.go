@@ -11,6 +11,7 @@ import (
 	"slices"
 	"testing"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -89,19 +90,20 @@ func insideNode(t *testing.T, name string) *podnet.Namespace {
 	return namespace
 }
 
-// killContainer crashes the container that runs a pod's component.
-func killContainer(t *testing.T, pod *corev1.Pod, container string) {
+// signalComponent signals the process that gives a pod its purpose.
+func signalComponent(t *testing.T, pod *corev1.Pod, signal unix.Signal) {
 	t.Helper()
+	component := pod.Labels[v1alpha1.LabelName]
 	for _, status := range pod.Status.ContainerStatuses {
-		if status.Name != container {
+		if status.Name != component {
 			continue
 		}
-		if err := podnet.KillContainer(status.ContainerID); err != nil {
-			t.Fatalf("kill container %s of pod %s: %v", container, pod.Name, err)
+		if err := podnet.SignalContainer(status.ContainerID, signal); err != nil {
+			t.Fatalf("signal %s of pod %s: %v", component, pod.Name, err)
 		}
 		return
 	}
-	t.Fatalf("pod %s has no container %s", pod.Name, container)
+	t.Fatalf("pod %s has no container %s", pod.Name, component)
 }
 
 // deleteNow takes a pod away without giving it time to stop, as the loss of a node does.
@@ -146,17 +148,4 @@ func podReady(pod *corev1.Pod) error {
 // object is the metadata of a new object of the tests' own.
 func object(namespace, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: namespace, Name: ownPrefix + name}
-}
-
-// temporarily makes an object that goes when the test ends.
-func temporarily(t *testing.T, o client.Object) {
-	t.Helper()
-	if err := live.Create(t.Context(), o); err != nil {
-		t.Fatalf("create %T %s: %v", o, o.GetName(), err)
-	}
-	t.Cleanup(func() {
-		if err := live.Delete(context.Background(), o); ignoreNotFound(err) != nil {
-			t.Errorf("remove %T %s: %v", o, o.GetName(), err)
-		}
-	})
 }

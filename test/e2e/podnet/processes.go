@@ -21,9 +21,9 @@ import (
 // ErrNoProcess says that no process of that pod, container or node runs on this machine.
 var ErrNoProcess = errors.New("no such process on this machine")
 
-// KillContainer ends the first process of a container with SIGKILL, and with it the whole container: a crash, with no
-// chance to say goodbye. The id is that of a pod's container status, for example containerd://0123abcd.
-func KillContainer(id string) error {
+// SignalContainer sends a signal to the first process of a container: SIGKILL ends the whole container, like a crash,
+// with no chance to say goodbye. The id is that of a pod's container status, for example containerd://0123abcd.
+func SignalContainer(id string, signal unix.Signal) error {
 	_, name, found := strings.Cut(id, "://")
 	if !found || name == "" {
 		return fmt.Errorf("container id %q has no runtime", id)
@@ -34,7 +34,7 @@ func KillContainer(id string) error {
 	}
 	for _, pid := range pids {
 		if firstOfNamespace(read(procDir(pid), "status")) {
-			return unix.Kill(pid, unix.SIGKILL)
+			return unix.Kill(pid, signal)
 		}
 	}
 	return fmt.Errorf("container %s: %w", name, ErrNoProcess)
