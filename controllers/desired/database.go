@@ -4,6 +4,8 @@
 package desired
 
 import (
+	"strconv"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -21,6 +23,7 @@ const (
 	postgresTLSDir    = "/var/run/chattenant/tls"
 	postgresVolumeDir = "/var/lib/postgresql/data"
 	postgresDataDir   = postgresVolumeDir + "/pgdata"
+	postgresLock      = postgresDataDir + ".lock"
 )
 
 const (
@@ -97,7 +100,7 @@ func postgresPod(in Input) *corev1ac.PodSpecApplyConfiguration {
 // the operator can read it; it never sees anybody's data.
 func postgresInit(in Input) *corev1ac.ContainerApplyConfiguration {
 	return postgresContainer(in, "init").
-		WithCommand("sh", postgresConfigDir+"/"+postgresInitScript).
+		WithCommand(alone("sh", postgresConfigDir+"/"+postgresInitScript)...).
 		WithTerminationMessagePolicy(corev1.TerminationMessageFallbackToLogsOnError).
 		WithVolumeMounts(
 			readOnly("config", postgresConfigDir),
@@ -106,7 +109,8 @@ func postgresInit(in Input) *corev1ac.ContainerApplyConfiguration {
 
 func postgresServe(in Input) *corev1ac.ContainerApplyConfiguration {
 	return postgresContainer(in, componentPostgres).
-		WithCommand("postgres", "-D", postgresDataDir, "-c", "config_file="+postgresConfigDir+"/"+postgresConfig).
+		WithCommand(alone(
+			"postgres", "-D", postgresDataDir, "-c", "config_file="+postgresConfigDir+"/"+postgresConfig)...).
 		WithPorts(containerPort("postgres", naming.PostgresPort)).
 		WithLifecycle(corev1ac.Lifecycle().WithPreStop(fastShutdown())).
 		// Recovery after a crash replays at most max_wal_size.
@@ -118,6 +122,14 @@ func postgresServe(in Input) *corev1ac.ContainerApplyConfiguration {
 			readOnly("tls", postgresTLSDir),
 			writable("socket", postgresSocketDir),
 			writable(dataVolume, postgresVolumeDir))
+}
+
+// alone makes a command wait until no process of another pod uses the volume. PostgreSQL's own lock knows only processes
+// that it can see, and a pod that was deleted by force is replaced while its server may still write. The lock is let go
+// by the kernel when the last process that inherited it has ended.
+func alone(command ...string) []string {
+	lock := []string{"flock", "--verbose", "--no-fork", "--timeout=" + strconv.Itoa(postgresStopSeconds), postgresLock}
+	return append(lock, command...)
 }
 
 func postgresContainer(in Input, name string) *corev1ac.ContainerApplyConfiguration {

@@ -168,11 +168,20 @@ type server struct {
 	ended chan struct{}
 }
 
-// serve starts PostgreSQL with the rendered configuration; only paths and the port are this machine's.
+// serve starts PostgreSQL and waits until it answers.
 func (m machine) serve(t *testing.T) *server {
 	t.Helper()
+	s := m.start(t)
+	s.awaitReady(t)
+	return s
+}
+
+// start runs PostgreSQL as the pod does, with the rendered configuration; only paths and the port are this machine's.
+func (m machine) start(t *testing.T) *server {
+	t.Helper()
 	s := &server{machine: m, port: freePort(t), ended: make(chan struct{})}
-	args := []string{"-D", m.data(), "-c", "config_file=" + m.path("etc/"+postgresConfig)}
+	args := alone(m.binaries+"/postgres", "-D", m.data(), "-c", "config_file="+m.path("etc/"+postgresConfig))
+	args[slices.Index(args, postgresLock)] = m.data() + ".lock"
 	for _, setting := range []string{
 		"hba_file=" + m.path("etc/pg_hba.conf"), "ident_file=" + m.path("etc/pg_ident.conf"),
 		"unix_socket_directories=" + m.path("socket"), "listen_addresses=127.0.0.1", "port=" + s.port,
@@ -181,12 +190,12 @@ func (m machine) serve(t *testing.T) *server {
 	} {
 		args = append(args, "-c", setting)
 	}
-	log, err := os.Create(m.path("log"))
+	log, err := os.Create(s.logPath())
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Not the test's context: the server is stopped in order, after everything that uses it.
-	s.cmd = m.command(context.WithoutCancel(t.Context()), "postgres", args...)
+	s.cmd = m.command(context.WithoutCancel(t.Context()), "/usr/bin/"+args[0], args[1:]...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := errors.Join(s.cmd.Start(), log.Close()); err != nil {
 		t.Fatal(err)
@@ -196,9 +205,10 @@ func (m machine) serve(t *testing.T) *server {
 		close(s.ended)
 	}()
 	t.Cleanup(func() { s.stop(t, syscall.SIGINT) })
-	s.awaitReady(t)
 	return s
 }
+
+func (s *server) logPath() string { return s.path("log-" + s.port) }
 
 func freePort(t *testing.T) string {
 	t.Helper()
@@ -232,7 +242,7 @@ func (s *server) awaitReady(t *testing.T) {
 
 func (s *server) readLog(t *testing.T) string {
 	t.Helper()
-	data, err := os.ReadFile(s.path("log"))
+	data, err := os.ReadFile(s.logPath())
 	if err != nil {
 		t.Fatal(err)
 	}
