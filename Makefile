@@ -39,7 +39,8 @@ demo: ## Bring up a cluster, install ChatTenant and chat through two tenants (qu
 	go run ./hack/demo
 
 .PHONY: test
-test: test-prerequisites lint checks unit test-api test-postgres test-web demo ## Run the checks and tests, and the demo on a real cluster
+test: test-prerequisites lint checks unit test-api test-postgres test-web ## Run every check and test, in the end on a real cluster
+	hack/localcluster/cluster.sh borrow $(MAKE) e2e demo
 
 .PHONY: test-prerequisites
 test-prerequisites:

@@ -14,12 +14,13 @@ region_label="node-restriction.kubernetes.io/region"
 
 usage() {
   cat <<'EOF'
-cluster.sh up|down|load FILE.tar ...|kubeconfig|bin
+cluster.sh up|down|load FILE.tar ...|kubeconfig|bin|borrow COMMAND ...
   up          bring the cluster up, or check that it has what is needed
   down        remove it (never the current context's)
   load        import images into every node
   kubeconfig  print the path of the kubeconfig
   bin         print the folder of kubectl
+  borrow      run a command that brings the cluster up; remove it afterwards unless it was up before
 EOF
 }
 
@@ -105,6 +106,12 @@ check() {
   echo "The cluster has what is needed. Its network must enforce NetworkPolicy."
 }
 
+# borrow leaves a cluster as it found it, also when the command fails or is interrupted.
+borrow() {
+  [ -e "$("$here/cluster.sh" kubeconfig)" ] || trap '"$here/cluster.sh" down' EXIT
+  "$@"
+}
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 command=${1:-}
@@ -120,6 +127,7 @@ case $cluster:$command in
   current:up) check ;;
   current:down) echo "The current context's cluster is yours: nothing was removed." ;;
   current:load) echo "Push the images to a registry that the cluster pulls from, and name them in the class." >&2 && exit 1 ;;
+  local:borrow | kind:borrow | current:borrow) borrow "$@" ;;
   current:kubeconfig) echo "${KUBECONFIG:-$HOME/.kube/config}" ;;
   local:* | kind:* | current:*) usage >&2 && exit 2 ;;
   *) echo "CLUSTER is $cluster, and must be local, kind or current" >&2 && exit 2 ;;

@@ -78,7 +78,10 @@ func TestTwoDatabaseServersNeverShareAVolume(t *testing.T) {
 		t.Errorf("after %.1f s two servers have the same volume open", time.Since(start).Seconds())
 	}
 	t.Logf("the new server started %.1f s after the old one's pod was gone", time.Since(start).Seconds())
-	awaitReady(t, tenant.Name)
+	eventually(t, patience, "visitors are let in again", func(ctx context.Context) error {
+		_, err := endpoint(t, tenant).NewVisitor(ctx)
+		return err
+	})
 	said.stillThere(t)
 }
 
