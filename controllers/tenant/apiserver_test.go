@@ -76,6 +76,10 @@ func runWithAPIServer(m *testing.M) int {
 		println("connect to the API server:", err.Error())
 		return 1
 	}
+	if err := installRights(context.Background()); err != nil {
+		println("give the operator its rights:", err.Error())
+		return 1
+	}
 	return m.Run()
 }
 
@@ -105,8 +109,16 @@ func (w writeCounter) RoundTrip(r *http.Request) (*http.Response, error) {
 func startOperator(t *testing.T) (writes *atomic.Int64, stop func()) {
 	t.Helper()
 	writes = &atomic.Int64{}
-	counted := rest.CopyConfig(config)
-	counted.Wrap(func(next http.RoundTripper) http.RoundTripper { return writeCounter{next, writes} })
+	return writes, startOperatorWith(t, func(next http.RoundTripper) http.RoundTripper {
+		return writeCounter{next, writes}
+	})
+}
+
+// startOperatorWith runs the operator behind something that sees its requests.
+func startOperatorWith(t *testing.T, wrap func(http.RoundTripper) http.RoundTripper) (stop func()) {
+	t.Helper()
+	counted := asOperator()
+	counted.Wrap(wrap)
 	mgr, err := ctrl.NewManager(counted, ctrl.Options{
 		Scheme: scheme, Cache: CacheOptions(), Metrics: metricsserver.Options{BindAddress: "0"},
 		// The controller's name is registered once per process; tests start several operators.
@@ -120,7 +132,7 @@ func startOperator(t *testing.T) (writes *atomic.Int64, stop func()) {
 		Applier:  &apply.Applier{Reader: mgr.GetClient(), Writer: mgr.GetClient()},
 		Recorder: mgr.GetEventRecorder("test"), Clock: clock.RealClock{}, Random: rand.Reader, PublicPort: 8443,
 		System: desired.System{
-			Namespace: "chattenant-system", OperatorServiceAccount: "chattenant-operator",
+			Namespace: systemNamespace, OperatorServiceAccount: operatorAccount,
 			GatewayName: "chattenant-gateway", TenantClusterRole: "chattenant-tenant",
 		},
 	}
@@ -138,7 +150,7 @@ func startOperator(t *testing.T) (writes *atomic.Int64, stop func()) {
 		ended <- nil
 	}
 	t.Cleanup(stop)
-	return writes, stop
+	return stop
 }
 
 // eventually waits until a check holds; it fails the test with the last thing the check said.

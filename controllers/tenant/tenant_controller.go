@@ -77,7 +77,7 @@ func (r *Reconciler) pass(ctx context.Context, s *scope) (ctrl.Result, error) {
 		runErr = r.run(ctx, s)
 	}
 	if s.gone {
-		return ctrl.Result{}, runErr
+		return settle(s, runErr)
 	}
 	return settle(s, errors.Join(runErr, r.writeStatus(ctx, s)))
 }

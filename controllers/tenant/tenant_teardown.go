@@ -58,29 +58,39 @@ func (r *Reconciler) deleteNamespace(ctx context.Context, s *scope) error {
 	return r.Applier.Delete(ctx, s.facts.Namespace)
 }
 
-// retainNamespace keeps volumes, key and record, and removes everything else: certificates' keys too, which a tenant
-// that takes the data up gets anew. The operator gives up its own rights in the namespace last.
+// retainNamespace keeps volumes, key and record, and removes everything else. That the namespace is retained is written
+// when only the operator's own rights in it are left, which it gives up last: should a later write fail, nothing is
+// tried again that needs them.
 func (r *Reconciler) retainNamespace(ctx context.Context, s *scope) error {
-	in := r.input(s)
-	binding := desired.OperatorBinding(in)
-	rest, err := r.Applier.Prune(ctx, s.namespace(), s.tenant.UID, apply.KeepIntents([]desired.Object{binding}))
-	if err != nil {
-		return err
-	}
-	if err := r.deleteTLSSecrets(ctx, s.namespace()); err != nil {
-		return err
-	}
-	if rest > 0 {
-		s.removing(fmt.Sprintf("Removing everything from namespace %s but volumes, key and record", s.namespace()))
-		return nil
-	}
-	if _, err := r.Applier.Apply(ctx, desired.RetainedNamespace(in)); err != nil {
-		return err
+	if s.facts.Namespace.Labels[v1alpha1.LabelState] != v1alpha1.StateRetained {
+		if emptied, err := r.emptyNamespace(ctx, s); err != nil || !emptied {
+			return err
+		}
+		if _, err := r.Applier.Apply(ctx, desired.RetainedNamespace(r.input(s))); err != nil {
+			return err
+		}
 	}
 	if _, err := r.Applier.Prune(ctx, s.namespace(), s.tenant.UID, nil); err != nil {
 		return err
 	}
 	return r.finish(ctx, s)
+}
+
+// emptyNamespace removes everything but data and the operator's rights, and says whether that is done: certificates'
+// keys too, which a tenant that takes the data up gets anew.
+func (r *Reconciler) emptyNamespace(ctx context.Context, s *scope) (bool, error) {
+	binding := desired.OperatorBinding(r.input(s))
+	rest, err := r.Applier.Prune(ctx, s.namespace(), s.tenant.UID, apply.KeepIntents([]desired.Object{binding}))
+	if err != nil {
+		return false, err
+	}
+	if err := r.deleteTLSSecrets(ctx, s.namespace()); err != nil {
+		return false, err
+	}
+	if rest > 0 {
+		s.removing(fmt.Sprintf("Removing everything from namespace %s but volumes, key and record", s.namespace()))
+	}
+	return rest == 0, nil
 }
 
 func (r *Reconciler) deleteTLSSecrets(ctx context.Context, namespace string) error {
