@@ -23,8 +23,8 @@ import (
 type DialFunc func(ctx context.Context, tenant string) (*net.TCPConn, error)
 
 // ClusterDial reaches a tenant through its Service, resolved by DNS under the cluster's domain. The name is absolute,
-// so that no search path of the pod can lead elsewhere. While the Service refuses, as it does until the node's proxy
-// knows a ready pod, it is asked again. All together takes at most timeout.
+// so that no search path of the pod can lead elsewhere. A Service that is not there yet is tried again; all together
+// takes at most timeout.
 func ClusterDial(clusterDomain string, timeout time.Duration) DialFunc {
 	dialer := &net.Dialer{KeepAliveConfig: keepAlive()}
 	suffix := "." + strings.Trim(clusterDomain, ".") + "."
@@ -47,12 +47,12 @@ func ClusterDial(clusterDomain string, timeout time.Duration) DialFunc {
 	}
 }
 
-// redial dials until the answer is another than a refusal, or until the context ends: then it returns the last refusal.
+// redial dials until the answer is final, or until the context ends: then it returns the last answer.
 func redial(ctx context.Context, dial func(context.Context) (net.Conn, error)) (net.Conn, error) {
 	backoff := wait.Backoff{Duration: 20 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 5}
 	for {
 		conn, err := dial(ctx)
-		if !errors.Is(err, syscall.ECONNREFUSED) {
+		if err == nil || !mayPass(err) {
 			return conn, err
 		}
 		select {
@@ -61,6 +61,13 @@ func redial(ctx context.Context, dial func(context.Context) (net.Conn, error)) (
 		case <-time.After(backoff.Step()):
 		}
 	}
+}
+
+// mayPass says whether a Service only seems to be missing. The cluster's DNS remembers for some seconds that a name did
+// not exist, and a node's proxy refuses connections until it has heard of a ready pod.
+func mayPass(err error) bool {
+	var dns *net.DNSError
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.As(err, &dns) && dns.IsNotFound
 }
 
 // preface is what a chat server gets before anything else: whose connection this is, then the bytes already read. One

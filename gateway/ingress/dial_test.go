@@ -63,13 +63,34 @@ func TestAServiceThatKeepsRefusingIsGivenUpWithTheRefusal(t *testing.T) {
 	}
 }
 
-func TestAnotherFailureThanARefusalIsNotTriedAgain(t *testing.T) {
-	tries, failure := 0, errors.New("no such host")
-	_, err := redial(t.Context(), func(context.Context) (net.Conn, error) {
-		tries++
-		return nil, failure
+func TestANameThatDidNotExistIsAskedForAgain(t *testing.T) {
+	address := listen(t, "127.0.0.1:0").Addr().String()
+	tries := 0
+	conn, err := redial(t.Context(), func(ctx context.Context) (net.Conn, error) {
+		if tries++; tries < 3 {
+			return nil, &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}
+		}
+		return dialTo(address)(ctx)
 	})
-	if tries != 1 || !errors.Is(err, failure) {
-		t.Errorf("%d tries, %v", tries, err)
+	if err != nil {
+		t.Fatalf("after %d tries: %v", tries, err)
+	}
+	_ = conn.Close()
+}
+
+func TestAFailureThatIsFinalIsNotTriedAgain(t *testing.T) {
+	for name, failure := range map[string]error{
+		"DNS is away": &net.DNSError{Err: "server misbehaving", IsTemporary: true}, "no route": syscall.EHOSTUNREACH,
+	} {
+		t.Run(name, func(t *testing.T) {
+			tries := 0
+			_, err := redial(t.Context(), func(context.Context) (net.Conn, error) {
+				tries++
+				return nil, failure
+			})
+			if tries != 1 || !errors.Is(err, failure) {
+				t.Errorf("%d tries, %v", tries, err)
+			}
+		})
 	}
 }
