@@ -23,8 +23,6 @@ import (
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
-
 // writeConfig writes a configuration file as the operator would.
 func writeConfig(
 	t *testing.T, db *storetest.Database, ca *certtest.CA,
