@@ -18,8 +18,8 @@ type policies struct {
 // the document as markup.
 const (
 	cspNothing = "default-src 'none'; base-uri 'none'; form-action 'none'; "
-	cspPage    = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
-		"connect-src 'self'; base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'; " +
+	cspPage    = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
+		"connect-src 'self'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; " +
 		"trusted-types 'none'; "
 )
 
