@@ -116,7 +116,23 @@ func (s *Session) Send(ctx context.Context, conversation uuid.UUID, body string)
 // SendAs is Send with a client id of the caller's choosing; the same id again gives the first result.
 func (s *Session) SendAs(ctx context.Context, conversation, clientID uuid.UUID, body string) (*protocol.Ack, error) {
 	frame := &protocol.Send{Conversation: conversation, ClientID: clientID, Body: protocol.NewText(body)}
-	answer, err := s.ask(ctx, clientID, frame)
+	return s.submit(ctx, frame)
+}
+
+// Edit gives a message of one's own another text and waits until that is on disk, over reconnects if need be.
+func (s *Session) Edit(ctx context.Context, conversation, message uuid.UUID, body string) (*protocol.Ack, error) {
+	return s.submit(ctx, &protocol.Edit{
+		Conversation: conversation, ClientID: uuid.New(), Target: message, Body: protocol.NewText(body),
+	})
+}
+
+// Delete takes a message of one's own away and waits until that is on disk, over reconnects if need be.
+func (s *Session) Delete(ctx context.Context, conversation, message uuid.UUID) (*protocol.Ack, error) {
+	return s.submit(ctx, &protocol.Delete{Conversation: conversation, ClientID: uuid.New(), Target: message})
+}
+
+func (s *Session) submit(ctx context.Context, frame protocol.Submission) (*protocol.Ack, error) {
+	answer, err := s.ask(ctx, frame.Entry().ClientID, frame)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,8 @@ func (e *Engine) publish(appended store.Appended) {
 	}
 }
 
-// remember caches an event in its encoded form, made once for all readers.
+// remember caches an event in its encoded form, made once for all readers. What was cached before a deletion may hold
+// what it takes away.
 func (e *Engine) remember(event *store.Event) {
 	frame, err := e.encodeEvent(event)
 	if err != nil {
@@ -37,12 +38,20 @@ func (e *Engine) remember(event *store.Event) {
 		e.log.Error("Cannot encode an event", "err", err)
 		return
 	}
+	if event.Kind == protocol.KindDeletion {
+		e.recent.forget(event.Conversation)
+	}
 	e.recent.add(event.Conversation, event.Seq, frame)
 }
 
 func (e *Engine) encodeEvent(event *store.Event) ([]byte, error) {
+	var target *uuid.UUID
+	if event.Target != uuid.Nil {
+		target = &event.Target
+	}
 	return protocol.Encode(&protocol.Event{
-		Conversation: event.Conversation, Epoch: e.Epoch(), Seq: event.Seq, ID: event.ID, Kind: protocol.KindMessage,
+		Conversation: event.Conversation, Epoch: e.Epoch(), Seq: event.Seq, ID: event.ID, Kind: event.Kind,
+		Target: target, Erased: event.Erased,
 		Author: protocol.Person{
 			Kind: event.Author.Kind, ID: event.Author.ID, DisplayName: protocol.Text{String: event.Author.DisplayName},
 		},

@@ -89,12 +89,24 @@ func (r *recent) drop(t *tail, n int) {
 
 func (r *recent) evict() {
 	for r.bytes > r.maxBytes && r.order.Len() > 0 {
-		element := r.order.Back()
-		t := tailOf(element)
-		r.drop(t, len(t.frames))
-		r.order.Remove(element)
-		delete(r.elements, t.conversation)
+		r.remove(r.order.Back())
 	}
+}
+
+// forget drops what is known of a conversation.
+func (r *recent) forget(conversation uuid.UUID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if element, ok := r.elements[conversation]; ok {
+		r.remove(element)
+	}
+}
+
+func (r *recent) remove(element *list.Element) {
+	t := tailOf(element)
+	r.drop(t, len(t.frames))
+	r.order.Remove(element)
+	delete(r.elements, t.conversation)
 }
 
 // after returns what is known beyond seq. ok is false if something between may be missing.

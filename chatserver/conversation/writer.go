@@ -24,20 +24,23 @@ const (
 	retryAfter = 2 * time.Second
 )
 
-// submission is a message on its way to the writer.
+// submission is an event on its way to the writer.
 type submission struct {
 	draft store.Draft
 	reply func(protocol.Frame)
 }
 
-// Submit queues a message. reply is called exactly once, from another goroutine or this one, and must not block: with
-// an ack after the commit, or with an error.
-func (e *Engine) Submit(p identity.Principal, send *protocol.Send, reply func(protocol.Frame)) {
+// Submit queues a message, an edit or a deletion. reply is called exactly once, from another goroutine or this one, and
+// must not block: with an ack after the commit, or with an error.
+func (e *Engine) Submit(p identity.Principal, frame protocol.Submission, reply func(protocol.Frame)) {
+	entry := frame.Entry()
 	s := &submission{reply: reply, draft: store.Draft{
-		Conversation: send.Conversation,
+		Kind:         entry.Kind,
+		Conversation: entry.Conversation,
 		Author:       store.Author{Kind: p.Kind, ID: p.ID, DisplayName: p.DisplayName},
-		ClientID:     send.ClientID,
-		Body:         send.Body.String,
+		ClientID:     entry.ClientID,
+		Target:       entry.Target,
+		Body:         entry.Body.String,
 	}}
 	if !e.enqueue(s) {
 		reply(unavailable(s.draft.ClientID))
@@ -132,12 +135,14 @@ func (e *Engine) answer(batch []*submission, appended store.Appended) {
 func (e *Engine) reply(d *store.Draft, o *store.Outcome, epoch int64) protocol.Frame {
 	switch {
 	case errors.Is(o.Err, store.ErrNotFound):
-		return protocolError(protocol.NotFound, "no such conversation", d.ClientID)
+		return protocolError(protocol.NotFound, "no such conversation or message", d.ClientID)
+	case errors.Is(o.Err, store.ErrNotAuthor):
+		return protocolError(protocol.Forbidden, "only its author may change a message", d.ClientID)
 	case o.Err != nil:
 		e.log.Error("Cannot place a message", "err", o.Err)
 		return protocolError(protocol.Internal, "the message could not be stored", d.ClientID)
 	}
-	if !o.Duplicate {
+	if !o.Duplicate && d.Kind == protocol.KindMessage {
 		e.metrics.messages.WithLabelValues(string(d.Author.Kind)).Inc()
 	}
 	return &protocol.Ack{

@@ -39,6 +39,7 @@ func TestAFrameThatBreaksTheGrammarEndsTheSocket(t *testing.T) {
 		"repeated body":         `{"type":"send","conversation":"` + id + `","clientId":"` + id + `","body":"a","body":"b"}`,
 		"body not a string":     `{"type":"send","conversation":"` + id + `","clientId":"` + id + `","body":{"a":1}}`,
 		"body null":             `{"type":"send","conversation":"` + id + `","clientId":"` + id + `","body":null}`,
+		"deletion with a body":  `{"type":"delete","target":"` + id + `","body":""}`,
 		"id not a UUID":         `{"type":"send","conversation":"1","clientId":"` + id + `","body":"a"}`,
 		"contact not an object": `{"type":"open","clientId":"` + id + `","contact":"Ada"}`,
 		"unknown contact":       `{"type":"open","clientId":"` + id + `","contact":{"phone":"1"}}`,

@@ -146,8 +146,8 @@ func (c *socket) handle(ctx context.Context, frame protocol.Frame) error {
 		c.replies <- c.heartbeat()
 	case *protocol.Open:
 		c.replies <- c.open(ctx, f)
-	case *protocol.Send:
-		c.send(f)
+	case protocol.Submission:
+		c.submit(f)
 	default:
 		return violation("hello comes once")
 	}
@@ -164,13 +164,14 @@ func (c *socket) open(ctx context.Context, f *protocol.Open) protocol.Frame {
 	return c.server.config.Engine.Open(ctx, c.principal, f)
 }
 
-func (c *socket) send(f *protocol.Send) {
+func (c *socket) submit(f protocol.Submission) {
+	clientID := f.Entry().ClientID
 	if err := f.Validate(); err != nil {
-		c.replies <- refuse(violation(err.Error()), f.ClientID)
+		c.replies <- refuse(violation(err.Error()), clientID)
 		return
 	}
 	if err := c.server.limits.messages(c.principal).take(c.principal.ID); err != nil {
-		c.replies <- refuse(err, f.ClientID)
+		c.replies <- refuse(err, clientID)
 		return
 	}
 	c.server.config.Engine.Submit(c.principal, f, func(reply protocol.Frame) { c.replies <- reply })

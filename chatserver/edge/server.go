@@ -31,7 +31,7 @@ type Identity interface {
 
 // Engine is what the edge needs of the conversations.
 type Engine interface {
-	Submit(p identity.Principal, send *protocol.Send, reply func(protocol.Frame))
+	Submit(p identity.Principal, frame protocol.Submission, reply func(protocol.Frame))
 	Open(ctx context.Context, p identity.Principal, open *protocol.Open) protocol.Frame
 	Subscribe(ctx context.Context, p identity.Principal, cursors map[uuid.UUID]protocol.Cursor) (
 		*conversation.Subscription, error)

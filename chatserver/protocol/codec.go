@@ -88,10 +88,12 @@ func decode(data []byte, known map[FrameType]func() Frame, into func([]byte, any
 }
 
 var clientFrames = map[FrameType]func() Frame{
-	TypeHello: func() Frame { return &Hello{} },
-	TypeOpen:  func() Frame { return &Open{} },
-	TypeSend:  func() Frame { return &Send{} },
-	TypePing:  func() Frame { return &Ping{} },
+	TypeHello:  func() Frame { return &Hello{} },
+	TypeOpen:   func() Frame { return &Open{} },
+	TypeSend:   func() Frame { return &Send{} },
+	TypeEdit:   func() Frame { return &Edit{} },
+	TypeDelete: func() Frame { return &Delete{} },
+	TypePing:   func() Frame { return &Ping{} },
 }
 
 var serverFrames = map[FrameType]func() Frame{

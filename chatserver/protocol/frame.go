@@ -10,10 +10,12 @@ type FrameType string
 
 // Frames from client to server.
 const (
-	TypeHello FrameType = "hello"
-	TypeOpen  FrameType = "open"
-	TypeSend  FrameType = "send"
-	TypePing  FrameType = "ping"
+	TypeHello  FrameType = "hello"
+	TypeOpen   FrameType = "open"
+	TypeSend   FrameType = "send"
+	TypeEdit   FrameType = "edit"
+	TypeDelete FrameType = "delete"
+	TypePing   FrameType = "ping"
 )
 
 // Frames from server to client.

@@ -16,6 +16,8 @@ func seeds(f *testing.F) {
 		`{"type":"hello","protocol":1,"token":"abc","cursors":{"0192b3c4-0000-7000-8000-000000000001":{"epoch":1,"seq":2}}}`,
 		`{"type":"open","clientId":"0192b3c4-0000-7000-8000-000000000001","contact":{"name":"Ada","email":"a@b"}}`,
 		`{"type":"send","conversation":"0192b3c4-0000-7000-8000-000000000001","clientId":"x","body":"hi"}`,
+		`{"type":"edit","conversation":"0192b3c4-0000-7000-8000-000000000001","clientId":"x","target":"y","body":"hi"}`,
+		`{"type":"delete","target":"0192b3c4-0000-7000-8000-000000000001"}`,
 		`{"type":"ping"}`, `{"type":"error","code":"internal","message":"x","retryAfterMs":1}`, `{"type":1}`, `[[[[`,
 		`{"type":"heartbeat","heads":{"0192b3c4-0000-7000-8000-000000000001":9007199254740993}}`, "\x00", `{"type":"ping"}{}`,
 	} {
@@ -48,7 +50,7 @@ func FuzzDecodeClient(f *testing.F) {
 
 func validate(frame protocol.Frame) {
 	switch f := frame.(type) {
-	case *protocol.Send:
+	case protocol.Submission:
 		_ = f.Validate()
 	case *protocol.Open:
 		_ = f.Validate()

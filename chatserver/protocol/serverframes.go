@@ -5,8 +5,18 @@ package protocol
 
 import "github.com/google/uuid"
 
-// KindMessage is the kind of an event that carries a message.
-const KindMessage = "message"
+// EventKind says what an event does to a conversation.
+type EventKind string
+
+// Kinds of event.
+const (
+	// KindMessage adds a message.
+	KindMessage EventKind = "message"
+	// KindEdit gives a message another text.
+	KindEdit EventKind = "edit"
+	// KindDeletion takes a message away, with its edits.
+	KindDeletion EventKind = "deletion"
+)
 
 // Welcome answers hello.
 type Welcome struct {
@@ -33,11 +43,15 @@ type Event struct {
 	Epoch        int64     `json:"epoch"`
 	Seq          int64     `json:"seq"`
 	ID           uuid.UUID `json:"id"`
-	Kind         string    `json:"kind"`
+	Kind         EventKind `json:"kind"`
 	Author       Person    `json:"author"`
 	ClientID     uuid.UUID `json:"clientId"`
-	Body         Text      `json:"body"`
-	At           Time      `json:"at"`
+	// Target is the message that an edit or a deletion is about.
+	Target *uuid.UUID `json:"target,omitempty"`
+	Body   Text       `json:"body"`
+	// Erased says that the text was taken away by a deletion that follows.
+	Erased bool `json:"erased,omitempty"`
+	At     Time `json:"at"`
 }
 
 // CaughtUp says that everything up to Seq has been sent.

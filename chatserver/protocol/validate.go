@@ -16,19 +16,30 @@ import (
 var (
 	errClientID     = errors.New("clientId: want a UUID")
 	errConversation = errors.New("conversation: want a UUID")
+	errTarget       = errors.New("target: want a UUID")
 	errBody         = errors.New("body: want 1 to 4000 characters, not only spaces, no controls but tab and newline")
 	errName         = errors.New("contact.name: want at most 200 characters on one line")
 	errEmail        = errors.New("contact.email: want at most 254 characters with one @ and no spaces")
 )
 
 // Validate reports the first field that breaks the protocol's rules.
-func (s *Send) Validate() error {
+func (s *Send) Validate() error { return s.Entry().validate() }
+
+// Validate reports the first field that breaks the protocol's rules.
+func (e *Edit) Validate() error { return e.Entry().validate() }
+
+// Validate reports the first field that breaks the protocol's rules.
+func (d *Delete) Validate() error { return d.Entry().validate() }
+
+func (e Entry) validate() error {
 	switch {
-	case s.Conversation == uuid.Nil:
+	case e.Conversation == uuid.Nil:
 		return errConversation
-	case s.ClientID == uuid.Nil:
+	case e.ClientID == uuid.Nil:
 		return errClientID
-	case !validBody(s.Body.Reveal()):
+	case e.Kind != KindMessage && e.Target == uuid.Nil:
+		return errTarget
+	case e.Kind != KindDeletion && !validBody(e.Body.Reveal()):
 		return errBody
 	}
 	return nil

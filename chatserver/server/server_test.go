@@ -7,6 +7,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/chatserver/redacted"
 	"github.com/chattenant/chattenant/chatserver/server/servertest"
@@ -47,10 +49,28 @@ func TestAVisitorAndAnAgentTalkThroughTwoReplicas(t *testing.T) {
 			t.Errorf("%s reads %q", who, got)
 		}
 	}
+	changeOfMind(t, v, a, opened.Conversation)
 	if got := a.Contact(opened.Conversation); got == nil || got.Name.Reveal() != "Ada" {
 		t.Error("the agent does not see the contact")
 	}
 	if v.Contact(opened.Conversation) != nil {
 		t.Error("the visitor is sent a contact")
+	}
+}
+
+// changeOfMind has the visitor correct their first message and then take it back, which the agent sees on the other
+// replica.
+func changeOfMind(t *testing.T, visitor, agent *servertest.Attendance, conversation uuid.UUID) {
+	t.Helper()
+	first := visitor.WaitFor(t, conversation, 1)[0].ID
+	if _, err := visitor.Edit(t.Context(), conversation, first, "hello there"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := visitor.Delete(t.Context(), conversation, first); err != nil {
+		t.Fatal(err)
+	}
+	events := agent.WaitFor(t, conversation, 4)[2:]
+	if events[0].Kind != protocol.KindEdit || events[1].Kind != protocol.KindDeletion || *events[1].Target != first {
+		t.Errorf("the agent sees %s and %s", events[0].Kind, events[1].Kind)
 	}
 }

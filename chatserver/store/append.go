@@ -14,16 +14,22 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/chatserver/redacted"
 	"github.com/chattenant/chattenant/chatserver/seal"
 )
 
-// Draft is a message that wants a place in a conversation.
+// Draft is an event that wants a place in a conversation.
 type Draft struct {
+	// Kind is a message if empty.
+	Kind         protocol.EventKind
 	Conversation uuid.UUID
 	Author       Author
 	ClientID     uuid.UUID
-	Body         redacted.String
+	// Target is the message that an edit or a deletion is about.
+	Target uuid.UUID
+	// Body is the text of a message or an edit.
+	Body redacted.String
 }
 
 // Outcome is what became of a Draft.
@@ -33,7 +39,8 @@ type Outcome struct {
 	// Visitor is whose conversation it is.
 	Visitor   uuid.UUID
 	Duplicate bool
-	// Err is ErrNotFound if the conversation does not exist, is closed, or the author may not write to it.
+	// Err is ErrNotFound if the conversation does not exist, is closed, or the author may not write to it, or if it has
+	// no such message any more; ErrNotAuthor if the message is somebody else's.
 	Err error
 }
 
@@ -55,7 +62,8 @@ type Permit func(author Author, visitor uuid.UUID) bool
 // drafts again is the way to find out: a (conversation, author, client id) exists once.
 //
 // It takes two round trips. The first locks the conversations, so that two replicas never give out the same place, and
-// looks for duplicates with a snapshot taken after the lock. The second writes and commits.
+// looks for duplicates with a snapshot taken after the lock. The second writes and commits. A deletion erases the texts
+// of its message and of its edits in the same commit.
 func (s *Store) Append(ctx context.Context, drafts []Draft, permit Permit) (Appended, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -81,6 +89,7 @@ func (s *Store) Append(ctx context.Context, drafts []Draft, permit Permit) (Appe
 type lockedState struct {
 	conversations map[uuid.UUID]*lockedConversation
 	known         map[draftKey]Event
+	messages      map[uuid.UUID]*lockedMessage
 	now           time.Time
 	epoch         int64
 }
@@ -91,6 +100,12 @@ type lockedConversation struct {
 	key     *seal.Key
 }
 
+// lockedMessage is a message that an edit or a deletion is about.
+type lockedMessage struct {
+	conversation, author uuid.UUID
+	erased               bool
+}
+
 // draftKey is what may exist once.
 type draftKey struct{ conversation, author, clientID uuid.UUID }
 
@@ -98,7 +113,10 @@ func (d *Draft) key() draftKey { return draftKey{d.Conversation, d.Author.ID, d.
 
 func (s *Store) lock(ctx context.Context, conn *pgxpool.Conn, drafts []Draft) (*lockedState, error) {
 	ids, authors, clientIDs := columns(drafts)
-	state := &lockedState{conversations: map[uuid.UUID]*lockedConversation{}, known: map[draftKey]Event{}}
+	state := &lockedState{
+		conversations: map[uuid.UUID]*lockedConversation{}, known: map[draftKey]Event{},
+		messages: map[uuid.UUID]*lockedMessage{},
+	}
 	var batch pgx.Batch
 	batch.Queue(`BEGIN`)
 	// Ordered, so that two replicas with overlapping batches cannot deadlock.
@@ -110,6 +128,10 @@ func (s *Store) lock(ctx context.Context, conn *pgxpool.Conn, drafts []Draft) (*
 		FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS w (conversation, author, client_id)
 		JOIN event e USING (conversation, author, client_id)`, ids, authors, clientIDs).
 		Query(func(rows pgx.Rows) error { return scanKnown(rows, state) })
+	if targets := targetsOf(drafts); len(targets) > 0 {
+		batch.Queue(`SELECT id, conversation, author, body IS NULL FROM event WHERE id = ANY($1) AND kind = 'message'`,
+			targets).Query(func(rows pgx.Rows) error { return scanMessages(rows, state) })
+	}
 	batch.Queue(`SELECT date_trunc('milliseconds', clock_timestamp()), epoch FROM instance`).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&state.now, &state.epoch) })
 	if err := conn.SendBatch(ctx, &batch).Close(); err != nil {
@@ -124,6 +146,17 @@ func columns(drafts []Draft) (ids, authors, clientIDs []uuid.UUID) {
 		ids, authors, clientIDs = append(ids, d.Conversation), append(authors, d.Author.ID), append(clientIDs, d.ClientID)
 	}
 	return ids, authors, clientIDs
+}
+
+// targetsOf lists the messages that drafts are about, which is none as a rule.
+func targetsOf(drafts []Draft) []uuid.UUID {
+	var targets []uuid.UUID
+	for i := range drafts {
+		if drafts[i].Target != uuid.Nil {
+			targets = append(targets, drafts[i].Target)
+		}
+	}
+	return targets
 }
 
 func (s *Store) scanLocked(rows pgx.Rows, state *lockedState) error {
@@ -150,6 +183,16 @@ func scanKnown(rows pgx.Rows, state *lockedState) error {
 	return err
 }
 
+func scanMessages(rows pgx.Rows, state *lockedState) error {
+	var id uuid.UUID
+	var m lockedMessage
+	_, err := pgx.ForEachRow(rows, []any{&id, &m.conversation, &m.author, &m.erased}, func() error {
+		state.messages[id] = &lockedMessage{m.conversation, m.author, m.erased}
+		return nil
+	})
+	return err
+}
+
 var errRolledBack = errors.New("transaction was rolled back")
 
 // write stores what the plan placed and commits.
@@ -161,6 +204,7 @@ func (s *Store) write(ctx context.Context, conn *pgxpool.Conn, p *plan) error {
 	var batch pgx.Batch
 	if len(rows.ids) > 0 {
 		rows.queue(&batch)
+		p.queueErasure(&batch)
 		ids, heads := p.heads()
 		batch.Queue(`UPDATE conversation c SET head = w.head, touched_at = $3
 			FROM unnest($1::uuid[], $2::bigint[]) AS w (id, head) WHERE c.id = w.id`, ids, heads, p.state.now)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/chatserver/redacted"
@@ -27,10 +28,15 @@ type Event struct {
 	Conversation uuid.UUID
 	Seq          int64
 	ID           uuid.UUID
-	Author       Author
-	ClientID     uuid.UUID
-	Body         redacted.String
-	At           time.Time
+	Kind         protocol.EventKind
+	// Target is the message that an edit or a deletion is about.
+	Target   uuid.UUID
+	Author   Author
+	ClientID uuid.UUID
+	Body     redacted.String
+	// Erased says that a deletion took the body away.
+	Erased bool
+	At     time.Time
 }
 
 // Position is a place in a conversation: everything up to and including Seq is known.
@@ -43,6 +49,8 @@ type eventRow struct {
 	Conversation, Visitor uuid.UUID
 	Seq                   int64
 	ID                    uuid.UUID
+	Kind                  string
+	Target                pgtype.UUID
 	AuthorKind            string
 	Author, ClientID      uuid.UUID
 	Body                  []byte
@@ -54,7 +62,8 @@ type eventRow struct {
 func (s *Store) EventsAfter(ctx context.Context, after []Position, limit int) ([]Event, error) {
 	ids, seqs := splitPositions(after)
 	rows, err := s.pool.Query(ctx, `
-		SELECT e.conversation, c.visitor, e.seq, e.id, e.author_kind, e.author, e.client_id, e.body, e.at, a.display_name
+		SELECT e.conversation, c.visitor, e.seq, e.id, e.kind, e.target, e.author_kind, e.author, e.client_id, e.body,
+			e.at, a.display_name
 		FROM unnest($1::uuid[], $2::bigint[]) AS w (conversation, seq)
 		JOIN conversation c ON c.id = w.conversation
 		JOIN LATERAL (
@@ -90,19 +99,30 @@ func splitPositions(positions []Position) (ids []uuid.UUID, seqs []int64) {
 func (s *Store) unsealEvent(ctx context.Context, row *eventRow) (Event, error) {
 	e := Event{
 		Conversation: row.Conversation, Seq: row.Seq, ID: row.ID, ClientID: row.ClientID, At: row.At,
+		Kind: protocol.EventKind(row.Kind), Target: row.Target.Bytes,
 		Author: Author{Kind: protocol.Kind(row.AuthorKind), ID: row.Author},
 	}
-	key, err := s.subject(ctx, row.Visitor)
-	if err != nil {
+	if err := s.unsealBody(ctx, row, &e); err != nil {
 		return e, err
 	}
-	if e.Body, err = key.Open(bodyPlace(&e), row.Body); err != nil {
-		return e, err
-	}
+	var err error
 	if row.DisplayName != nil {
 		e.Author.DisplayName, err = s.keys.Open(agentPlace("display_name", row.Author), row.DisplayName)
 	}
 	return e, err
+}
+
+func (s *Store) unsealBody(ctx context.Context, row *eventRow, e *Event) error {
+	if row.Body == nil {
+		e.Erased = e.Kind != protocol.KindDeletion
+		return nil
+	}
+	key, err := s.subject(ctx, row.Visitor)
+	if err != nil {
+		return err
+	}
+	e.Body, err = key.Open(bodyPlace(e), row.Body)
+	return err
 }
 
 // Touched is a conversation that changed: someone opened it or its head moved.

@@ -23,5 +23,8 @@ func contactPlace(column string, conversation uuid.UUID) seal.Place {
 func bodyPlace(e *Event) seal.Place {
 	seq := strconv.AppendInt(nil, e.Seq, 10)
 	row := [][]byte{e.Conversation[:], seq, e.ID[:], []byte(e.Author.Kind), e.Author.ID[:]}
+	if e.Target != uuid.Nil {
+		row = append(row, []byte(e.Kind), e.Target[:])
+	}
 	return seal.Place{Table: "event", Column: "body", Row: row}
 }

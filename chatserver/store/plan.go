@@ -4,11 +4,15 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/chattenant/chattenant/chatserver/protocol"
 )
 
 // plan gives drafts their places. It is pure apart from new ids and nonces.
@@ -31,6 +35,10 @@ func (p *plan) place(d *Draft) {
 		p.outcomes = append(p.outcomes, Outcome{Event: known, Visitor: c.visitor, Duplicate: true})
 		return
 	}
+	if err := p.aim(d); err != nil {
+		p.outcomes = append(p.outcomes, Outcome{Err: err})
+		return
+	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		p.outcomes = append(p.outcomes, Outcome{Err: fmt.Errorf("make event id: %w", err)})
@@ -38,13 +46,43 @@ func (p *plan) place(d *Draft) {
 	}
 	c.head++
 	e := Event{
-		Conversation: d.Conversation, Seq: c.head, ID: id,
+		Conversation: d.Conversation, Seq: c.head, ID: id, Kind: cmp.Or(d.Kind, protocol.KindMessage), Target: d.Target,
 		Author: d.Author, ClientID: d.ClientID, Body: d.Body, At: p.state.now,
 	}
 	// A second copy of the same draft in this batch is a duplicate too.
 	p.state.known[d.key()] = e
 	p.fresh = append(p.fresh, len(p.outcomes))
 	p.outcomes = append(p.outcomes, Outcome{Event: e, Visitor: c.visitor})
+}
+
+// aim finds the message that an edit or a deletion is about and notes what becomes of it.
+func (p *plan) aim(d *Draft) error {
+	if d.Target == uuid.Nil {
+		return nil
+	}
+	m, ok := p.state.messages[d.Target]
+	switch {
+	case !ok || m.erased || m.conversation != d.Conversation:
+		return ErrNotFound
+	case m.author != d.Author.ID:
+		return ErrNotAuthor
+	}
+	m.erased = d.Kind == protocol.KindDeletion
+	return nil
+}
+
+// queueErasure takes away the texts of deleted messages and of their edits, also of edits of the same commit.
+func (p *plan) queueErasure(batch *pgx.Batch) {
+	var conversations, targets []uuid.UUID
+	for _, i := range p.fresh {
+		if e := &p.outcomes[i].Event; e.Kind == protocol.KindDeletion {
+			conversations, targets = append(conversations, e.Conversation), append(targets, e.Target)
+		}
+	}
+	if len(targets) > 0 {
+		batch.Queue(`UPDATE event SET body = NULL
+			WHERE conversation = ANY($1) AND (id = ANY($2) OR target = ANY($2)) AND body IS NOT NULL`, conversations, targets)
+	}
 }
 
 // heads lists the conversations that moved and their new heads.
@@ -64,7 +102,8 @@ func (p *plan) heads() (ids []uuid.UUID, heads []int64) {
 type eventColumns struct {
 	conversations, ids, authors, clientIDs []uuid.UUID
 	seqs                                   []int64
-	kinds                                  []string
+	authorKinds, kinds                     []string
+	targets                                []pgtype.UUID
 	bodies                                 [][]byte
 	ats                                    []time.Time
 }
@@ -73,23 +112,32 @@ func (p *plan) seal() (*eventColumns, error) {
 	var out eventColumns
 	for _, i := range p.fresh {
 		e := &p.outcomes[i].Event
-		body, err := p.state.conversations[e.Conversation].key.Seal(bodyPlace(e), e.Body)
+		body, err := p.sealBody(e)
 		if err != nil {
 			return nil, err
 		}
 		out.conversations, out.ids = append(out.conversations, e.Conversation), append(out.ids, e.ID)
 		out.authors, out.clientIDs = append(out.authors, e.Author.ID), append(out.clientIDs, e.ClientID)
-		out.seqs, out.kinds = append(out.seqs, e.Seq), append(out.kinds, string(e.Author.Kind))
+		out.seqs, out.authorKinds = append(out.seqs, e.Seq), append(out.authorKinds, string(e.Author.Kind))
+		out.kinds = append(out.kinds, string(e.Kind))
+		out.targets = append(out.targets, pgtype.UUID{Bytes: e.Target, Valid: e.Target != uuid.Nil})
 		out.bodies, out.ats = append(out.bodies, body), append(out.ats, e.At)
 	}
 	return &out, nil
 }
 
+// sealBody is nil for a deletion, which has no text.
+func (p *plan) sealBody(e *Event) ([]byte, error) {
+	if e.Kind == protocol.KindDeletion {
+		return nil, nil
+	}
+	return p.state.conversations[e.Conversation].key.Seal(bodyPlace(e), e.Body)
+}
+
 func (c *eventColumns) queue(batch *pgx.Batch) {
 	batch.Queue(`
-		INSERT INTO event (conversation, seq, id, kind, author_kind, author, client_id, body, at)
-		SELECT conversation, seq, id, 'message', author_kind, author, client_id, body, at
-		FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::uuid[], $6::uuid[], $7::bytea[],
-			$8::timestamptz[]) AS w (conversation, seq, id, author_kind, author, client_id, body, at)`,
-		c.conversations, c.seqs, c.ids, c.kinds, c.authors, c.clientIDs, c.bodies, c.ats)
+		INSERT INTO event (conversation, seq, id, kind, target, author_kind, author, client_id, body, at)
+		SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::uuid[],
+			$8::uuid[], $9::bytea[], $10::timestamptz[])`,
+		c.conversations, c.seqs, c.ids, c.kinds, c.targets, c.authorKinds, c.authors, c.clientIDs, c.bodies, c.ats)
 }

@@ -24,6 +24,8 @@ import (
 var (
 	// ErrNotFound says that there is no such row, or none for this caller to know of.
 	ErrNotFound = errors.New("not found")
+	// ErrNotAuthor says that a message is somebody else's.
+	ErrNotAuthor = errors.New("not the author")
 	// ErrMisconfigured says that trying again cannot help: another tenant's database, another key.
 	ErrMisconfigured = errors.New("misconfigured")
 )

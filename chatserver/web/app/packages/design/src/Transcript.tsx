@@ -73,14 +73,14 @@ interface MessageProps extends Pick<TranscriptProps, 'onRetry' | 'onDiscard'> {
 }
 
 function Message({ line, onRetry, onDiscard }: MessageProps) {
-  const { own, turn, mark, author, body, at, failedClientId } = line;
+  const { own, turn, mark, author, body, at, changed, failedClientId } = line;
   const pending = mark === 'queued' || mark === 'sending';
   const classes = ['line', own && 'own', turn && 'turn', pending && 'pending', mark === 'failed' && 'failed'];
   return (
     <li class={classes.filter(Boolean).join(' ')}>
       <span class={turn && !own ? 'author' : 'unseen'}>{own ? text.you : author}</span>
       <div class="body" dir="auto">
-        {body}
+        <Said body={body} changed={changed} />
       </div>
       <div class="meta">
         <time dateTime={new Date(at).toISOString()}>{clockTime(at)}</time>
@@ -90,6 +90,16 @@ function Message({ line, onRetry, onDiscard }: MessageProps) {
         )}
       </div>
     </li>
+  );
+}
+
+function Said({ body, changed }: Pick<Line, 'body' | 'changed'>) {
+  if (changed === 'deleted') return <em>{text.deleted}</em>;
+  return (
+    <>
+      {body}
+      {changed === 'edited' && <small> ({text.edited})</small>}
+    </>
   );
 }
 

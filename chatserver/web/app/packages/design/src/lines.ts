@@ -17,6 +17,8 @@ export interface Line {
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
   readonly mark: Mark;
+  /** Set if the message is no longer as it was first said. */
+  readonly changed?: 'edited' | 'deleted';
   /** Set while something can be done about it. */
   readonly failedClientId?: string;
   /** The first line of its author in a row. */
@@ -44,13 +46,26 @@ export interface Naming {
 
 /** The lines of a conversation: what happened, then what is on its way. */
 export function linesOf(conversation: Pick<ConversationView, 'events' | 'pending'>, naming: Naming): readonly Line[] {
-  const events = conversation.events.filter(({ kind }) => kind === 'message').map((event) => lineOf(event, naming));
+  const edits = lastEdits(conversation.events);
+  const events = conversation.events
+    .filter(({ kind }) => kind === 'message')
+    .map((event) => ({ ...lineOf(event, naming), ...changeOf(event, edits.get(event.id)) }));
   const pending = conversation.pending.map((message) => pendingLine(message, naming));
   return [...events, ...pending].map((line, index, lines) => {
     const before = lines[index - 1];
     const newDay = !before || !sameDay(before.at, line.at);
     return { ...line, newDay, turn: newDay || before.author !== line.author || before.own !== line.own };
   });
+}
+
+/** The edit that counts for each message that has one: the last. */
+function lastEdits(events: readonly EventFrame[]): ReadonlyMap<string, EventFrame> {
+  return new Map(events.flatMap((event) => (event.kind === 'edit' && event.target ? [[event.target, event]] : [])));
+}
+
+function changeOf({ erased }: EventFrame, edit: EventFrame | undefined): Pick<Line, 'changed'> & { body?: string } {
+  if (erased) return { changed: 'deleted' };
+  return edit ? { changed: 'edited', body: edit.body } : {};
 }
 
 function lineOf({ author, clientId, body, at }: EventFrame, { self, nameOf }: Naming): Bare {

@@ -9,6 +9,8 @@ export const text = {
   sending: 'Sending…',
   queued: 'Waiting to be sent',
   failed: 'Not sent',
+  edited: 'edited',
+  deleted: 'This message was deleted',
   retry: 'Try again',
   discard: 'Remove',
   newMessages: 'To the newest message',

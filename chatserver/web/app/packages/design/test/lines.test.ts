@@ -56,6 +56,24 @@ describe('lines', () => {
     expect(line?.failedClientId).toBeUndefined();
   });
 
+  test('a message that was edited says what it says last', () => {
+    const edit = (seq: number, body: string) => ({
+      ...event(mia, seq, '2026-01-01T12:00:00.000Z', 'edit'),
+      target: 'e1',
+      body,
+    });
+    const events = [event(mia, 1, '2026-01-01T12:00:00.000Z'), edit(2, 'x'), edit(3, 'y')];
+    const lines = linesOf({ events, pending: [] }, naming);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatchObject({ body: 'y', changed: 'edited' });
+  });
+
+  test('a message that was deleted keeps its place', () => {
+    const erased = { ...event(mia, 1, '2026-01-01T12:00:00.000Z'), body: '', erased: true };
+    const lines = linesOf({ events: [erased, event(ada, 2, '2026-01-01T12:00:00.000Z')], pending: [] }, naming);
+    expect(lines.map(({ changed }) => changed)).toEqual(['deleted', undefined]);
+  });
+
   test('events of a kind this version does not know are left out', () => {
     const events = [event(ada, 1, '2026-01-01T12:00:00.000Z', 'transfer')];
     expect(linesOf({ events, pending: [] }, naming)).toEqual([]);

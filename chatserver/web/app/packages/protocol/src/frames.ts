@@ -88,10 +88,15 @@ export interface EventFrame {
   readonly epoch: number;
   readonly seq: number;
   readonly id: string;
+  /** `message`, `edit` or `deletion`; others keep their place in the order and are not shown. */
   readonly kind: string;
   readonly author: Participant;
   readonly clientId: string;
+  /** The id of the message that an edit or a deletion is about. */
+  readonly target?: string;
   readonly body: string;
+  /** A deletion that follows took the text away. */
+  readonly erased?: boolean;
   readonly at: string;
 }
 

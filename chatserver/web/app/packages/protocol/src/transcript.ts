@@ -20,7 +20,7 @@ export class Transcript {
   /** The last sequence number the server is known to have. */
   head = 0;
   #epoch: number | undefined;
-  #events: EventFrame[] = [];
+  #events: readonly EventFrame[] = [];
 
   constructor(id: string, openedAt: string) {
     this.id = id;
@@ -62,9 +62,17 @@ export class Transcript {
     if (sameEpoch && event.seq <= this.seq) return 'known';
     if (!sameEpoch || event.seq !== this.seq + 1) return 'gap';
     this.#epoch = event.epoch;
-    this.#events = [...this.#events, event];
+    const before = event.kind === 'deletion' ? this.#without(event.target) : this.#events;
+    this.#events = [...before, event];
     this.noteHead(event.seq);
     return 'added';
+  }
+
+  /** The events with the texts of a message and of its edits taken away. */
+  #without(message: string | undefined): readonly EventFrame[] {
+    return this.#events.map((event) =>
+      event.id === message || event.target === message ? { ...event, body: '', erased: true } : event,
+    );
   }
 
   reset(epoch: number): void {
