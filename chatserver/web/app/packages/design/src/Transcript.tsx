@@ -73,14 +73,14 @@ interface MessageProps extends Pick<TranscriptProps, 'onRetry' | 'onDiscard'> {
 }
 
 function Message({ line, onRetry, onDiscard }: MessageProps) {
-  const { own, turn, mark, author, body, at, changed, failedClientId } = line;
+  const { own, turn, mark, author, at, failedClientId } = line;
   const pending = mark === 'queued' || mark === 'sending';
   const classes = ['line', own && 'own', turn && 'turn', pending && 'pending', mark === 'failed' && 'failed'];
   return (
     <li class={classes.filter(Boolean).join(' ')}>
       <span class={turn && !own ? 'author' : 'unseen'}>{own ? text.you : author}</span>
       <div class="body" dir="auto">
-        <Said body={body} changed={changed} />
+        <Said line={line} />
       </div>
       <div class="meta">
         <time dateTime={new Date(at).toISOString()}>{clockTime(at)}</time>
@@ -93,7 +93,7 @@ function Message({ line, onRetry, onDiscard }: MessageProps) {
   );
 }
 
-function Said({ body, changed }: Pick<Line, 'body' | 'changed'>) {
+function Said({ line: { body, changed } }: { readonly line: Line }) {
   if (changed === 'deleted') return <em>{text.deleted}</em>;
   return (
     <>
