@@ -1,0 +1,172 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build chaos
+
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/chattenant/chattenant/chatserver/store/storetest"
+	"github.com/chattenant/chattenant/test/chaos/oracle"
+)
+
+// database is the PostgreSQL server with the means to break it.
+type database struct {
+	*storetest.Database
+	// admin is how an administrator connects: over the private socket, past every link.
+	admin string
+	// socket and data are the server's folders.
+	socket, data string
+	// held are the connections of a fault that takes something away until it is healed.
+	held []*pgx.Conn
+}
+
+// durable is what a tenant's database runs with, whatever suits other tests.
+var durable = []string{"fsync=on", "full_page_writes=on", "synchronous_commit=on"}
+
+func newDatabase(t *testing.T) *database {
+	t.Helper()
+	d := &database{Database: storetest.New(t)}
+	d.Cluster.Kill()
+	d.Cluster.Start(t, durable...)
+	conn := d.Admin(t)
+	query := `SELECT current_setting('unix_socket_directories'), current_setting('data_directory')`
+	if err := conn.QueryRow(t.Context(), query).Scan(&d.socket, &d.data); err != nil {
+		t.Fatalf("find the database's folders: %v", err)
+	}
+	d.admin = conn.Config().ConnString()
+	return d
+}
+
+// adminTimeout bounds what an administrator does, reconnects while PostgreSQL recovers included.
+const adminTimeout = 30 * time.Second
+
+// connect opens an administrator's connection, also if PostgreSQL is recovering and needs a moment.
+func (d *database) connect(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
+	for {
+		conn, err := pgx.Connect(ctx, d.admin)
+		if err == nil || ctx.Err() != nil {
+			return conn, err
+		}
+		pause(ctx, 100*time.Millisecond)
+	}
+}
+
+// exec runs a statement as administrator.
+func (d *database) exec(ctx context.Context, statement string, args ...any) error {
+	conn, err := d.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	_, err = conn.Exec(ctx, statement, args...)
+	return err
+}
+
+// postmaster is the process id of the server.
+func (d *database) postmaster() (int, error) {
+	content, err := os.ReadFile(filepath.Join(d.data, "postmaster.pid"))
+	if err != nil {
+		return 0, fmt.Errorf("find PostgreSQL's process: %w", err)
+	}
+	first, _, _ := bytes.Cut(content, []byte("\n"))
+	return strconv.Atoi(string(first))
+}
+
+// family is the server's process and those it started.
+func (d *database) family() ([]int, error) {
+	parent, err := d.postmaster()
+	if err != nil {
+		return nil, err
+	}
+	file := fmt.Sprintf("/proc/%d/task/%d/children", parent, parent)
+	children, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("find PostgreSQL's children: %w", err)
+	}
+	family := []int{parent}
+	for _, field := range strings.Fields(string(children)) {
+		pid, err := strconv.Atoi(field)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", file, err)
+		}
+		family = append(family, pid)
+	}
+	return family, nil
+}
+
+func (d *database) signalFamily(s syscall.Signal) error {
+	family, err := d.family()
+	for _, pid := range family {
+		if failed := syscall.Kill(pid, s); failed != nil && !errors.Is(failed, syscall.ESRCH) {
+			err = errors.Join(err, fmt.Errorf("signal %d: %w", pid, failed))
+		}
+	}
+	return err
+}
+
+// hold keeps a connection until release.
+func (d *database) hold(conn *pgx.Conn) { d.held = append(d.held, conn) }
+
+func (d *database) release(ctx context.Context) {
+	for _, conn := range d.held {
+		_ = conn.Close(ctx)
+	}
+	d.held = nil
+}
+
+// rows reads every event there is, and every conversation's counter.
+func (d *database) rows(ctx context.Context) ([]oracle.Row, map[uuid.UUID]int64, error) {
+	conn, err := d.connect(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	found, err := conn.Query(ctx, `SELECT conversation, seq, id, author, client_id FROM event ORDER BY 1, 2`)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read events: %w", err)
+	}
+	rows, err := pgx.CollectRows(found, pgx.RowToStructByPos[oracle.Row])
+	if err != nil {
+		return nil, nil, fmt.Errorf("read events: %w", err)
+	}
+	heads := map[uuid.UUID]int64{}
+	found, err = conn.Query(ctx, `SELECT id, head FROM conversation`)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read heads: %w", err)
+	}
+	var id uuid.UUID
+	var head int64
+	_, err = pgx.ForEachRow(found, []any{&id, &head}, func() error { heads[id] = head; return nil })
+	return rows, heads, err
+}
+
+// keepLog copies PostgreSQL's log to where the replicas' are.
+func (d *database) keepLog(t *testing.T) {
+	t.Helper()
+	log, err := os.ReadFile(filepath.Join(d.socket, "log"))
+	if err != nil {
+		t.Errorf("read PostgreSQL's log: %v", err)
+		return
+	}
+	if err := os.WriteFile(filepath.Join(t.ArtifactDir(), "postgresql.log"), log, 0o600); err != nil {
+		t.Errorf("keep PostgreSQL's log: %v", err)
+	}
+}

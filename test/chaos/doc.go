@@ -1,0 +1,16 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package chaos shows that a chat server loses nothing it acknowledged, whatever fails around it. Visitors and agents
+// talk through replicas that are killed, drained, hung and cut off, on a PostgreSQL that crashes, hangs and refuses; an
+// oracle compares what was acknowledged, what each reader was shown and what the database holds. Its tests are behind
+// the build tag chaos, because a run takes minutes:
+//
+//	go test -tags chaos -v -run Chaos ./test/chaos -chaos.seed=1 -chaos.duration=60s -chaos.faults=20
+//
+// Faults are planned from the seed alone: the same seed gives the same faults at the same times. What the programs make
+// of them is theirs. PostgreSQL 15 must be installed; everything else is built, and everything started is ended.
+//
+// A clock that jumps is not among the faults: Go programs read the time without a system call, so on one machine it
+// cannot be moved for a single process.
+package chaos
