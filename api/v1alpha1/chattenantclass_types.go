@@ -74,8 +74,8 @@ type Images struct {
 	// +required
 	ChatServer Image `json:"chatServer,omitempty"`
 
-	// postgres is the Standalone engine's image: it must hold initdb, postgres and util-linux's flock on the PATH, a shell,
-	// and a passwd entry for uid 999.
+	// postgres is the Standalone engine's image: it must hold initdb, postgres and util-linux's flock on the PATH, a
+	// shell, and a passwd entry for uid 999.
 	// +optional
 	Postgres Image `json:"postgres,omitempty"`
 

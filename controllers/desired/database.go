@@ -124,9 +124,9 @@ func postgresServe(in Input) *corev1ac.ContainerApplyConfiguration {
 			writable(dataVolume, postgresVolumeDir))
 }
 
-// alone makes a command wait until no process of another pod uses the volume. PostgreSQL's own lock knows only processes
-// that it can see, and a pod that was deleted by force is replaced while its server may still write. The lock is let go
-// by the kernel when the last process that inherited it has ended.
+// alone makes a command wait until no process of another pod uses the volume. PostgreSQL's own lock knows only
+// processes that it can see, and a pod that was deleted by force is replaced while its server may still write. The lock
+// is let go by the kernel when the last process that inherited it has ended.
 func alone(command ...string) []string {
 	lock := []string{"flock", "--verbose", "--no-fork", "--timeout=" + strconv.Itoa(postgresStopSeconds), postgresLock}
 	return append(lock, command...)

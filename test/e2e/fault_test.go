@@ -58,8 +58,8 @@ func TestNoAcknowledgedMessageIsLostOrDoubledWhenPodsAreKilled(t *testing.T) {
 	awaitReady(t, neighbour)
 }
 
-// TestTwoDatabaseServersNeverShareAVolume takes a database's pod away while its server hangs, as a server does whose disk
-// is slow to take the last checkpoint. The API server has forgotten the pod then and lets the next one start at once.
+// TestTwoDatabaseServersNeverShareAVolume takes a database's pod away while its server hangs, as a server does whose
+// disk is slow to take the last checkpoint. The API server has forgotten the pod then and lets the next start at once.
 func TestTwoDatabaseServersNeverShareAVolume(t *testing.T) {
 	t.Parallel()
 	tenant := createReady(t, newTenant("hanging"))

@@ -16,8 +16,8 @@ import (
 type ImagesApplyConfiguration struct {
 	// chatServer is the chat server's image.
 	ChatServer *apiv1alpha1.Image `json:"chatServer,omitempty"`
-	// postgres is the Standalone engine's image: it must hold initdb, postgres and util-linux's flock on the PATH, a shell,
-	// and a passwd entry for uid 999.
+	// postgres is the Standalone engine's image: it must hold initdb, postgres and util-linux's flock on the PATH, a
+	// shell, and a passwd entry for uid 999.
 	Postgres *apiv1alpha1.Image `json:"postgres,omitempty"`
 	// egressGateway is the egress gateway's image.
 	EgressGateway *apiv1alpha1.Image `json:"egressGateway,omitempty"`
