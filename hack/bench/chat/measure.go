@@ -1,0 +1,98 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/chattenant/chattenant/hack/bench/chat/pki"
+	"github.com/chattenant/chattenant/hack/bench/chat/postgres"
+	"github.com/chattenant/chattenant/hack/bench/chat/report"
+	"github.com/chattenant/chattenant/hack/bench/chat/stats"
+	"github.com/chattenant/chattenant/hack/bench/chat/target"
+	"github.com/chattenant/chattenant/hack/bench/chat/trial"
+)
+
+const (
+	warmup         = 2 * time.Second
+	maxConnections = 4
+	keyBytes       = 32
+)
+
+// measure runs all blocks and prints the report.
+func measure(ctx context.Context, o *options, now func() time.Time, out, progress io.Writer) (err error) {
+	dir, err := os.MkdirTemp(o.dir, "bench")
+	if err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	plan, err := prepare(ctx, o, dir, now)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, plan.Database.Stop(context.WithoutCancel(ctx))) }()
+	r := &report.Report{Subject: o.targets[0], Rates: o.rates, Rooms: o.rooms, Seed: o.seed, Started: now()}
+	if r.Flush, r.Fsync, err = plan.Database.TestFsync(ctx); err != nil {
+		return err
+	}
+	for i, name := range stats.Mirrored(o.targets, o.rounds) {
+		fmt.Fprintf(progress, "%s block %d: %s, load average %s\n", now().Format(time.TimeOnly), i+1, name, report.Load())
+		block, err := trial.Measure(ctx, plan, name, known[name], o.program(name))
+		if err != nil {
+			return err
+		}
+		r.Blocks = append(r.Blocks, block)
+	}
+	r.Print(out)
+	if o.jsonFile == "" {
+		return nil
+	}
+	return r.WriteJSON(o.jsonFile)
+}
+
+func (o *options) program(name string) trial.Program {
+	p := trial.Program{Rates: o.rates, Length: o.length, KneeFrom: o.kneeFrom, Step: o.step}
+	if o.profiles != "" {
+		p.Profile = filepath.Join(o.profiles, name+".pprof")
+	}
+	return p
+}
+
+// prepare starts the database and lays out what servers and clients share.
+func prepare(ctx context.Context, o *options, dir string, now func() time.Time) (*trial.Plan, error) {
+	authority, err := pki.NewAuthority(now())
+	if err != nil {
+		return nil, err
+	}
+	site := target.Site{
+		Plain: o.plain, CAFile: filepath.Join(dir, "ca.crt"), KEKFile: filepath.Join(dir, "kek"), Password: rand.Text(),
+	}
+	if site.Endpoint, err = authority.Issue(filepath.Join(dir, "endpoint"), target.Host, target.Host); err != nil {
+		return nil, err
+	}
+	key := make([]byte, keyBytes)
+	_, _ = rand.Read(key) // Never fails.
+	if err := errors.Join(authority.WriteCert(site.CAFile), os.WriteFile(site.KEKFile, key, 0o600)); err != nil {
+		return nil, fmt.Errorf("prepare folder: %w", err)
+	}
+	db, err := postgres.Start(ctx, postgres.Config{Dir: dir, Settings: o.settings, Authority: authority})
+	if err != nil {
+		return nil, err
+	}
+	if err := db.RequireDurable(ctx); err != nil {
+		return nil, errors.Join(err, db.Stop(ctx))
+	}
+	site.Database = db.Database(maxConnections)
+	return &trial.Plan{
+		Database: db, Site: site, Rooms: o.rooms, Seed: o.seed, Warmup: warmup, MaxLag: o.maxLag, Now: now,
+		ServeArgs: func(name string) []string { return []string{"--serve", name} },
+	}, nil
+}
