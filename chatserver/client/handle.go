@@ -24,6 +24,10 @@ func (c *connection) handle(frame protocol.Frame) {
 		c.event(f)
 	case *protocol.CaughtUp:
 		tell(o.CaughtUp, f)
+	case *protocol.TypingNotice:
+		tell(o.Typing, f)
+	case *protocol.ReceiptNotice:
+		tell(o.Receipt, f)
 	case *protocol.Reset:
 		c.session.reset(f)
 		tell(o.Reset, f)

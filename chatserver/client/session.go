@@ -24,6 +24,10 @@ type Observer struct {
 	Event func(*protocol.Event)
 	// CaughtUp says that what follows is live.
 	CaughtUp func(*protocol.CaughtUp)
+	// Typing says that somebody else writes or stopped; it holds for at most 6 s.
+	Typing func(*protocol.TypingNotice)
+	// Receipt says how far somebody has received and read a conversation.
+	Receipt func(*protocol.ReceiptNotice)
 	// Reset says that a conversation's events start again from 1.
 	Reset func(*protocol.Reset)
 	// Lost says why a connection ended; another follows.
@@ -176,6 +180,31 @@ func (s *Session) queue(id uuid.UUID, data []byte) (*pending, *connection, error
 		return nil, nil, s.ended
 	}
 	return s.outbox.add(id, data), s.current, nil
+}
+
+// Type tells the others that this one writes or stopped, if there is a connection.
+func (s *Session) Type(conversation uuid.UUID, typing bool) error {
+	return s.mention(&protocol.Typing{Conversation: conversation, Typing: typing})
+}
+
+// Confirm tells the others how far this one has received and read a conversation, if there is a connection.
+func (s *Session) Confirm(conversation uuid.UUID, delivered, read int64) error {
+	return s.mention(&protocol.Receipt{Conversation: conversation, Delivered: delivered, Read: read})
+}
+
+// mention sends a frame that nobody answers and that is not worth sending again.
+func (s *Session) mention(frame protocol.Frame) error {
+	data, err := protocol.Encode(frame)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	connection := s.current
+	s.mu.Unlock()
+	if connection != nil {
+		connection.send(data)
+	}
+	return nil
 }
 
 // Reconnect drops the current connection, if there is one; Run makes another.

@@ -34,6 +34,8 @@ type Store interface {
 	Conversations(ctx context.Context, ids []uuid.UUID) ([]store.Conversation, error)
 	TouchedWithin(ctx context.Context, d time.Duration) ([]store.Touched, error)
 	Heads(ctx context.Context, ids []uuid.UUID) ([]store.Touched, error)
+	Tell(ctx context.Context, signals store.Signals) error
+	Receipts(ctx context.Context, conversations []uuid.UUID) ([]store.Receipt, error)
 	LiveSessions(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error)
 	Epoch(ctx context.Context) (int64, error)
 	Listen(ctx context.Context, l store.Listener) error
@@ -63,6 +65,7 @@ type Engine struct {
 	hub    hub
 	recent *recent
 	remote *inbox
+	untold *untold
 
 	// accepting guards queue against being written to after it was closed.
 	accepting sync.RWMutex
@@ -74,7 +77,7 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	e := &Engine{
 		store: c.Store, clock: c.Clock, log: c.Logger, metrics: c.Metrics, interval: c.PollInterval,
 		queue: make(chan *submission, queueLength),
-		hub:   newHub(), recent: newRecent(recentBytes), remote: newInbox(),
+		hub:   newHub(), recent: newRecent(recentBytes), remote: newInbox(), untold: newUntold(),
 	}
 	epoch, err := c.Store.Epoch(ctx)
 	if err != nil {
@@ -90,6 +93,7 @@ func (e *Engine) Run(ctx context.Context) {
 	wg.Go(func() { e.listen(ctx) })
 	wg.Go(func() { e.readRemote(ctx) })
 	wg.Go(func() { e.poll(ctx) })
+	wg.Go(func() { e.tell(ctx) })
 	// The writer outlives ctx: what was accepted is brought to an end.
 	wg.Go(func() { e.write(context.WithoutCancel(ctx)) })
 	<-ctx.Done()

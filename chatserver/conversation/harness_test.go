@@ -127,6 +127,7 @@ func mustSend(t *testing.T, e *conversation.Engine, p identity.Principal, c uuid
 
 // reader keeps what a subscription delivered and checks the order as it comes.
 type reader struct {
+	sub    *conversation.Subscription
 	mu     sync.Mutex
 	events map[uuid.UUID][]*protocol.Event
 	frames []protocol.Frame
@@ -146,7 +147,7 @@ func subscribe(
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &reader{
-		events: map[uuid.UUID][]*protocol.Event{}, last: map[uuid.UUID]int64{}, closed: make(chan error, 1), cancel: cancel,
+		sub: sub, events: map[uuid.UUID][]*protocol.Event{}, last: map[uuid.UUID]int64{}, closed: make(chan error, 1), cancel: cancel,
 	}
 	for id, cursor := range cursors {
 		r.last[id] = cursor.Seq

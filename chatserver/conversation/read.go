@@ -30,12 +30,15 @@ const (
 func (s *Subscription) Ready() <-chan struct{} { return s.wake }
 
 // Poll returns the next frames, encoded, of one conversation: its announcement, a reset, events in order without gaps,
-// caught_up. It returns nothing if nothing is due; a database that is away is tried again later. It returns an error
+// caught_up; or the notices that are due when no conversation has anything. It returns nothing if nothing is due; a database that is away is tried again later. It returns an error
 // when the subscription was ended: ErrRevoked or ErrRestored.
 func (s *Subscription) Poll(ctx context.Context) ([][]byte, error) {
 	id, f, ok, err := s.pop()
-	if !ok || err != nil {
+	if err != nil {
 		return nil, err
+	}
+	if !ok {
+		return s.takeNotices()
 	}
 	frames, err := s.read(ctx, id, &f)
 	s.put(id, &f, err)
@@ -54,7 +57,7 @@ func (s *Subscription) pop() (uuid.UUID, feed, bool, error) {
 	}
 	id := s.queue[0]
 	s.queue = s.queue[1:]
-	if len(s.queue) > 0 {
+	if len(s.queue) > 0 || len(s.notices) > 0 {
 		s.notify()
 	}
 	f := s.feeds[id]

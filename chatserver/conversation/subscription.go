@@ -34,11 +34,12 @@ type Subscription struct {
 	principal identity.Principal
 	wake      chan struct{}
 
-	mu     sync.Mutex
-	feeds  map[uuid.UUID]*feed
-	queue  []uuid.UUID
-	heads  map[uuid.UUID]int64
-	reason error
+	mu      sync.Mutex
+	feeds   map[uuid.UUID]*feed
+	queue   []uuid.UUID
+	heads   map[uuid.UUID]int64
+	notices map[noticeKey]protocol.Frame
+	reason  error
 }
 
 // feed is how far a subscription is in one conversation.
@@ -47,6 +48,8 @@ type feed struct {
 	header *store.Conversation
 	// sent is the last seq handed out, head the last one known to exist.
 	sent, head int64
+	// delivered and read are what the client has told of.
+	delivered, read int64
 	announced  bool
 	caughtUp   bool
 	// reset is set if the client's cursor is not of this history.
@@ -63,7 +66,7 @@ func (e *Engine) Subscribe(
 	}
 	s := &Subscription{
 		engine: e, principal: p, wake: make(chan struct{}, 1),
-		feeds: map[uuid.UUID]*feed{}, heads: map[uuid.UUID]int64{},
+		feeds: map[uuid.UUID]*feed{}, heads: map[uuid.UUID]int64{}, notices: map[noticeKey]protocol.Frame{},
 	}
 	// Registered before reading: what is committed meanwhile leaves a mark, so nothing falls between.
 	e.hub.add(s)
@@ -74,6 +77,10 @@ func (e *Engine) Subscribe(
 	}
 	for i := range list {
 		s.start(&list[i], cursors)
+	}
+	if err := s.startReceipts(ctx, list); err != nil {
+		s.Close()
+		return nil, err
 	}
 	return s, nil
 }

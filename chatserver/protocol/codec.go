@@ -94,6 +94,9 @@ var clientFrames = map[FrameType]func() Frame{
 	TypeEdit:   func() Frame { return &Edit{} },
 	TypeDelete: func() Frame { return &Delete{} },
 	TypePing:   func() Frame { return &Ping{} },
+
+	TypeTyping:  func() Frame { return &Typing{} },
+	TypeReceipt: func() Frame { return &Receipt{} },
 }
 
 var serverFrames = map[FrameType]func() Frame{
@@ -107,4 +110,7 @@ var serverFrames = map[FrameType]func() Frame{
 	TypeHeartbeat:    func() Frame { return &Heartbeat{} },
 	TypeDrain:        func() Frame { return &Drain{} },
 	TypeError:        func() Frame { return &Error{} },
+
+	TypeTyping:  func() Frame { return &TypingNotice{} },
+	TypeReceipt: func() Frame { return &ReceiptNotice{} },
 }

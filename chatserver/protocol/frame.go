@@ -18,6 +18,12 @@ const (
 	TypePing   FrameType = "ping"
 )
 
+// Frames of either side.
+const (
+	TypeTyping  FrameType = "typing"
+	TypeReceipt FrameType = "receipt"
+)
+
 // Frames from server to client.
 const (
 	TypeWelcome      FrameType = "welcome"
@@ -57,6 +63,12 @@ type Person struct {
 	Kind        Kind      `json:"kind"`
 	ID          uuid.UUID `json:"id"`
 	DisplayName Text      `json:"displayName"`
+}
+
+// Participant is who somebody is, without a name: the one who hears of it knows the name from elsewhere.
+type Participant struct {
+	Kind Kind      `json:"kind"`
+	ID   uuid.UUID `json:"id"`
 }
 
 // Contact is what a visitor says about themselves; every field is voluntary.

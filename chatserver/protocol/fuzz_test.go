@@ -18,6 +18,8 @@ func seeds(f *testing.F) {
 		`{"type":"send","conversation":"0192b3c4-0000-7000-8000-000000000001","clientId":"x","body":"hi"}`,
 		`{"type":"edit","conversation":"0192b3c4-0000-7000-8000-000000000001","clientId":"x","target":"y","body":"hi"}`,
 		`{"type":"delete","target":"0192b3c4-0000-7000-8000-000000000001"}`,
+		`{"type":"typing","conversation":"0192b3c4-0000-7000-8000-000000000001","typing":true}`,
+		`{"type":"receipt","conversation":"0192b3c4-0000-7000-8000-000000000001","delivered":9,"read":-1}`,
 		`{"type":"ping"}`, `{"type":"error","code":"internal","message":"x","retryAfterMs":1}`, `{"type":1}`, `[[[[`,
 		`{"type":"heartbeat","heads":{"0192b3c4-0000-7000-8000-000000000001":9007199254740993}}`, "\x00", `{"type":"ping"}{}`,
 	} {

@@ -89,7 +89,7 @@ func TestAFramePrintsNothingPersonal(t *testing.T) {
 }
 
 func TestClientsIgnoreWhatTheyDoNotKnow(t *testing.T) {
-	if frame, err := protocol.DecodeServer([]byte(`{"type":"typing","who":"x"}`)); frame != nil || err != nil {
+	if frame, err := protocol.DecodeServer([]byte(`{"type":"juggling","who":"x"}`)); frame != nil || err != nil {
 		t.Errorf("an unknown frame: %v, %v", frame, err)
 	}
 	frame, err := protocol.DecodeServer([]byte(`{"type":"drain","reconnectAfterMs":7,"reason":"upgrade"}`))

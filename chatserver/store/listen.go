@@ -16,6 +16,8 @@ import (
 const (
 	channelEvents   = "chattenant_events"
 	channelSessions = "chattenant_sessions"
+	channelReceipts = "chattenant_receipts"
+	channelTyping   = "chattenant_typing"
 )
 
 // Listener hears what other replicas do.
@@ -26,6 +28,10 @@ type Listener interface {
 	ConversationsTouched(ctx context.Context, ids []uuid.UUID)
 	// SessionsRevoked is called with the agent sessions another replica ended.
 	SessionsRevoked(ctx context.Context, ids []uuid.UUID)
+	// ReceiptsMoved is called with the conversations of which another replica stored receipts.
+	ReceiptsMoved(ctx context.Context, ids []uuid.UUID)
+	// Typing is called with those who began or stopped writing at another replica.
+	Typing(ctx context.Context, typing []Typing)
 }
 
 // Listen tells l what other replicas do until the connection breaks or ctx ends, and returns why.
@@ -35,7 +41,7 @@ func (s *Store) Listen(ctx context.Context, l Listener) error {
 		return err
 	}
 	defer closeConn(context.WithoutCancel(ctx), conn)
-	for _, channel := range []string{channelEvents, channelSessions} {
+	for _, channel := range []string{channelEvents, channelSessions, channelReceipts, channelTyping} {
 		if _, err := conn.Exec(ctx, `LISTEN `+channel); err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}
@@ -58,6 +64,12 @@ func closeConn(ctx context.Context, conn *pgx.Conn) {
 }
 
 func (s *Store) dispatch(ctx context.Context, channel, payload string, l Listener) {
+	if channel == channelTyping {
+		if sender, typing := parseTyping(payload); sender != s.replica && len(typing) > 0 {
+			l.Typing(ctx, typing)
+		}
+		return
+	}
 	sender, ids := parsePayload(payload)
 	if sender == s.replica || len(ids) == 0 {
 		return
@@ -67,6 +79,8 @@ func (s *Store) dispatch(ctx context.Context, channel, payload string, l Listene
 		l.ConversationsTouched(ctx, ids)
 	case channelSessions:
 		l.SessionsRevoked(ctx, ids)
+	case channelReceipts:
+		l.ReceiptsMoved(ctx, ids)
 	}
 }
 
