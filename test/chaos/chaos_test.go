@@ -14,8 +14,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/chattenant/chattenant/chatserver/store/storetest"
 )
 
 var (
@@ -25,11 +23,10 @@ var (
 	replicasFlag = flag.Int("chaos.replicas", 2, "how many chat servers there are")
 	visitorsFlag = flag.Int("chaos.visitors", 30, "how many visitors talk")
 	agentsFlag   = flag.Int("chaos.agents", 3, "how many agents answer")
+	raceFlag     = flag.Bool("chaos.race", false, "build the chat servers with the race detector")
 	settleFlag   = flag.Duration("chaos.settle", 90*time.Second,
 		"how long after the last fault everybody may take to be answered and to have read everything")
 )
-
-func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
 func seed() uint64 {
 	if *seedFlag != 0 {
@@ -47,7 +44,7 @@ func TestChaosLosesDoublesAndReordersNothingAcknowledged(t *testing.T) {
 	seed := seed()
 	t.Logf("seed %d: %d faults in %v, %d replicas, %d visitors, %d agents",
 		seed, *faultsFlag, *durationFlag, *replicasFlag, *visitorsFlag, *agentsFlag)
-	faults := plan(seed, allKinds(), *replicasFlag, *faultsFlag, *durationFlag)
+	faults := plan(seed, allKinds(os.Getenv(smallDisk) != ""), *replicasFlag, *faultsFlag, *durationFlag)
 	w := newWorld(t, seed, *replicasFlag)
 	crowd := size{visitors: *visitorsFlag, agents: *agentsFlag, witnesses: witnesses}
 	g, err := gather(w, crowd, *durationFlag/2)

@@ -32,18 +32,25 @@ type database struct {
 	admin string
 	// socket and data are the server's folders.
 	socket, data string
+	// disk is the mount that data is on, "" if it is no disk of its own.
+	disk string
 	// held are the connections of a fault that takes something away until it is healed.
 	held []*pgx.Conn
 }
 
-// durable is what a tenant's database runs with, whatever suits other tests.
-var durable = []string{"fsync=on", "full_page_writes=on", "synchronous_commit=on"}
+// settings are those that a tenant's database is durable by, whatever suits other tests; its write-ahead log must leave
+// room on a small disk.
+var settings = []string{"fsync=on", "full_page_writes=on", "synchronous_commit=on", "max_wal_size=96MB"}
 
 func newDatabase(t *testing.T) *database {
 	t.Helper()
-	d := &database{Database: storetest.New(t)}
+	d := &database{disk: os.Getenv(smallDisk)}
+	if d.disk != "" {
+		t.Setenv("TMPDIR", d.disk)
+	}
+	d.Database = storetest.New(t)
 	d.Cluster.Kill()
-	d.Cluster.Start(t, durable...)
+	d.Cluster.Start(t, settings...)
 	conn := d.Admin(t)
 	query := `SELECT current_setting('unix_socket_directories'), current_setting('data_directory')`
 	if err := conn.QueryRow(t.Context(), query).Scan(&d.socket, &d.data); err != nil {

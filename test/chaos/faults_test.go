@@ -8,19 +8,26 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/chattenant/chattenant/chatserver/certfile/certtest"
+	"github.com/chattenant/chattenant/chatserver/server/servertest"
 	"github.com/chattenant/chattenant/test/chaos/link"
 )
 
 const ms = time.Millisecond
 
-// allKinds is everything that can fail.
-func allKinds() []kind {
-	return append(append(programKinds(), linkKinds()...), databaseKinds()...)
+// allKinds is everything that can fail; a disk of PostgreSQL's own can fill.
+func allKinds(ownDisk bool) []kind {
+	kinds := append(append(programKinds(), linkKinds()...), databaseKinds()...)
+	if ownDisk {
+		kinds = append(kinds, kind{"has no room on its disk", 2, postgres, time.Second, 6 * time.Second, fillDisk, emptyDisk})
+	}
+	return kinds
 }
 
 // programKinds are failures of a replica's process.
@@ -40,8 +47,16 @@ func programKinds() []kind {
 			return nil
 		}, nil},
 		{"is killed while it drains", 2, program, 300 * ms, 3 * time.Second, end(syscall.SIGTERM), end(syscall.SIGKILL)},
+		{"gets a new certificate", 1, program, 0, 0, renewCertificate, nil},
 		{"hangs", 3, program, 300 * ms, 8 * time.Second, signal(syscall.SIGSTOP), signal(syscall.SIGCONT)},
 	}
+}
+
+// renewCertificate replaces the certificate files under a running server.
+func renewCertificate(w *world, f *fault) error {
+	dir := filepath.Dir(w.replicas[f.replica].config.TLS.CertFile)
+	w.ca.Write(w.t, dir, certtest.Leaf{CommonName: "renewed", Hosts: []string{servertest.Host}})
+	return nil
 }
 
 // linkKinds are failures of the network before and behind a replica.
@@ -74,7 +89,7 @@ func linkKinds() []kind {
 
 // databaseKinds are failures of PostgreSQL.
 func databaseKinds() []kind {
-	startAgain := func(w *world, _ *fault) error { w.db.Cluster.Start(w.t, durable...); return nil }
+	startAgain := func(w *world, _ *fault) error { w.db.Cluster.Start(w.t, settings...); return nil }
 	release := func(w *world, _ *fault) error { w.db.release(w.ctx); return nil }
 	return []kind{
 		{"stops at once", 4, postgres, 100 * ms, 5 * time.Second, func(w *world, _ *fault) error {

@@ -40,6 +40,8 @@ type fault struct {
 	at      time.Duration
 	lasts   time.Duration
 	replica int
+	// prompt lets the fault happen right after an acknowledgement: whoever acknowledged too early is then caught.
+	prompt bool
 }
 
 func (f *fault) String() string {
@@ -70,6 +72,8 @@ func plan(seed uint64, kinds []kind, replicas, count int, duration time.Duration
 			resource[1] = 0
 		}
 		if at < busy[resource] {
+			// Everything may be busy: time must go on.
+			at += 10 * time.Millisecond
 			continue
 		}
 		f.at = at
@@ -88,7 +92,9 @@ func choose(random *rand.Rand, kinds []kind, replicas int) *fault {
 	pick := random.IntN(total)
 	i := slices.IndexFunc(kinds, func(k kind) bool { pick -= k.weight; return pick < 0 })
 	k := &kinds[i]
-	return &fault{kind: k, lasts: within(random, k.shortest, k.longest), replica: random.IntN(replicas)}
+	return &fault{
+		kind: k, lasts: within(random, k.shortest, k.longest), replica: random.IntN(replicas), prompt: random.IntN(2) == 0,
+	}
 }
 
 // within is a random duration from shortest to longest, in whole milliseconds.

@@ -44,11 +44,11 @@ func start(cmd *exec.Cmd) (*process, error) {
 // signal reaches a process that has ended already without harm.
 func (p *process) signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
 
-// crashed tells an end by panic, runtime fault or signal from one that the program decided on.
+// crashed tells an end by panic, data race or signal from one that the program decided on.
 func (p *process) crashed() bool {
-	const goPanic = 2
+	const goPanic, dataRace = 2, 66
 	code := p.cmd.ProcessState.ExitCode()
-	return code == goPanic || code < 0
+	return code == goPanic || code == dataRace || code < 0
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -134,6 +134,7 @@ func (r *replica) launch(ctx context.Context) (*process, error) {
 	defer func() { _ = log.Close() }()
 	//nolint:noctx // Ends by the signals of the faults, or with the test.
 	cmd := exec.Command(r.program, "serve", "--config", r.configFile)
+	cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")
 	cmd.Stdout, cmd.Stderr = log, log
 	r.running, err = start(cmd)
 	r.doomed, r.health = false, health

@@ -32,6 +32,7 @@ type world struct {
 	db       *database
 	replicas []*replica
 	service  *service
+	ca       *certtest.CA
 	// ctx ends with the test, or when somebody interrupts it.
 	ctx context.Context //nolint:containedctx // The test's own, which faults need besides the world.
 	// done counts the faults that happened, by name.
@@ -46,13 +47,14 @@ func newWorld(t *testing.T, seed uint64, replicas int) *world {
 	ctx, cancel := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM)
 	w := &world{t: t, seed: seed, oracle: oracle.New(clock.RealClock{}), ctx: ctx, done: map[string]int{}}
 	t.Cleanup(cancel)
-	w.db = newDatabase(t)
-	ca := certtest.NewCA(t)
+	// First, so that the folders of the test are made before the database brings its own disk.
 	program := build(t)
-	w.service = &service{tls: (&servertest.Replica{Roots: ca.Pool()}).TLS()}
+	w.db = newDatabase(t)
+	w.ca = certtest.NewCA(t)
+	w.service = &service{tls: (&servertest.Replica{Roots: w.ca.Pool()}).TLS()}
 	var running sync.WaitGroup
 	for i := range replicas {
-		r := newReplica(t, fmt.Sprintf("replica %d", i), program, w.db.Database, ca, w.oracle)
+		r := newReplica(t, fmt.Sprintf("replica %d", i), program, w.db.Database, w.ca, w.oracle)
 		w.replicas = append(w.replicas, r)
 		running.Go(func() { r.supervise(ctx) })
 		running.Go(func() { r.probe(ctx) })
@@ -68,8 +70,8 @@ func newWorld(t *testing.T, seed uint64, replicas int) *world {
 func build(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "chatserver")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program,
-		"github.com/chattenant/chattenant/cmd/chatserver")
+	const source = "github.com/chattenant/chattenant/cmd/chatserver"
+	cmd := exec.CommandContext(t.Context(), "go", "build", fmt.Sprintf("-race=%t", *raceFlag), "-o", program, source)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build the chat server: %v\n%s", err, out)
 	}
@@ -116,11 +118,26 @@ func (w *world) suffer(faults []*fault) {
 		case s.heals && begun[s.fault]:
 			w.act(start, s.fault, "over", s.fault.kind.heal)
 		case !s.heals && w.ctx.Err() == nil:
+			w.await(s.fault)
 			begun[s.fault] = w.act(start, s.fault, "for "+s.fault.lasts.String(), s.fault.kind.begin)
 			if begun[s.fault] {
 				w.done[s.fault.kind.String()]++
 			}
 		}
+	}
+}
+
+// await lets a prompt fault wait for an acknowledgement, if one comes soon.
+func (w *world) await(f *fault) {
+	if !f.prompt {
+		return
+	}
+	const soon = time.Second
+	ctx, cancel := context.WithTimeout(w.ctx, soon)
+	defer cancel()
+	select {
+	case <-ctx.Done():
+	case <-w.oracle.NextAcknowledgement():
 	}
 }
 

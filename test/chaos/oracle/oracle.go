@@ -62,6 +62,8 @@ type Oracle struct {
 	repeated      int
 	longest       Wait
 	violations    []string
+	// next is closed with the next acknowledgement, if anybody waits for it.
+	next chan struct{}
 }
 
 // Wait is how long a message waited for its acknowledgement, resends and reconnects included.
@@ -122,6 +124,10 @@ func (o *Oracle) Acknowledged(ack *protocol.Ack) {
 		o.repeat(s, ack)
 		return
 	}
+	if o.next != nil {
+		close(o.next)
+		o.next = nil
+	}
 	s.ack = ack
 	o.acknowledged++
 	if waited := o.clock.Since(s.at); waited > o.longest.For {
@@ -134,6 +140,16 @@ func (o *Oracle) Acknowledged(ack *protocol.Ack) {
 	o.floors[ack.Conversation] = max(o.floors[ack.Conversation], ack.Seq)
 	o.stands(at, entry{id: ack.ID, author: s.Author, clientID: s.ClientID, by: "an acknowledgement"})
 	o.checkEpoch(at, ack.Epoch)
+}
+
+// NextAcknowledgement is closed as soon as a message is acknowledged.
+func (o *Oracle) NextAcknowledgement() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.next == nil {
+		o.next = make(chan struct{})
+	}
+	return o.next
 }
 
 func (o *Oracle) repeat(s *sent, ack *protocol.Ack) {

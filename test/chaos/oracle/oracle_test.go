@@ -90,12 +90,15 @@ func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
 		breaks func(*script)
 		want   string
 	}{
-		"an event twice":    {func(s *script) { s.show(s.events[0], s.events[0]) }, "shown seq 1 after 1"},
-		"a gap":             {func(s *script) { s.show(s.events[0], s.events[2]) }, "shown seq 3 after 1"},
-		"out of order":      {func(s *script) { s.show(s.events[1], s.events[0]) }, "shown seq 2 after 0"},
-		"a needless reset":  {func(s *script) { s.reader.Reset(&protocol.Reset{Conversation: s.conversation}) }, "reset"},
-		"a hollow promise":  {breakCaughtUp, "has everything up to 3, and has 0"},
-		"another text":      {func(s *script) { s.events[0].Body = protocol.NewText("bye"); s.show(s.events[0]) }, "another text"},
+		"an event twice":   {func(s *script) { s.show(s.events[0], s.events[0]) }, "shown seq 1 after 1"},
+		"a gap":            {func(s *script) { s.show(s.events[0], s.events[2]) }, "shown seq 3 after 1"},
+		"out of order":     {func(s *script) { s.show(s.events[1], s.events[0]) }, "shown seq 2 after 0"},
+		"a needless reset": {breakReset, "was reset at seq 0"},
+		"a hollow promise": {breakCaughtUp, "has everything up to 3, and has 0"},
+		"another text": {func(s *script) {
+			s.events[0].Body = protocol.NewText("bye")
+			s.show(s.events[0])
+		}, "another text"},
 		"another author":    {func(s *script) { s.events[0].Author.ID = uuid.New(); s.show(s.events[0]) }, "did not send"},
 		"another id":        {func(s *script) { s.events[0].ID = uuid.New(); s.show(s.events[0]) }, "but"},
 		"another message":   {breakSwap, "but"},
@@ -126,6 +129,8 @@ func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
 func breakCaughtUp(s *script) {
 	s.reader.CaughtUp(&protocol.CaughtUp{Conversation: s.conversation, Seq: 3})
 }
+
+func breakReset(s *script) { s.reader.Reset(&protocol.Reset{Conversation: s.conversation}) }
 
 // breakSwap shows the second message in the first one's place.
 func breakSwap(s *script) {
@@ -158,6 +163,18 @@ func breakTime(s *script) {
 	ack := *s.next()
 	ack.Seq = 2
 	s.Acknowledged(&ack)
+}
+
+func TestAnAcknowledgementCanBeAwaited(t *testing.T) {
+	s := begin(1)
+	next := s.NextAcknowledgement()
+	select {
+	case <-next:
+		t.Error("an old acknowledgement counts")
+	default:
+	}
+	s.Acknowledged(s.next())
+	<-next
 }
 
 func TestAReaderThatIsBehindIsNamed(t *testing.T) {
