@@ -1,7 +1,7 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { briefTime } from '@chattenant/design';
+import { briefTime, linesOf } from '@chattenant/design';
 import { systemClock, type ConversationView, type Participant } from '@chattenant/protocol';
 import { titleOf } from './attention';
 import { text } from './text';
@@ -44,7 +44,7 @@ interface ItemProps extends Pick<ConversationListProps, 'self' | 'onChoose'> {
 }
 
 function Item({ conversation, chosen, self, unread, onChoose }: ItemProps) {
-  const last = conversation.events.at(-1);
+  const at = conversation.events.at(-1)?.at ?? conversation.openedAt;
   return (
     <button
       type="button"
@@ -55,12 +55,8 @@ function Item({ conversation, chosen, self, unread, onChoose }: ItemProps) {
       }}
     >
       <span class="name">{titleOf(conversation)}</span>
-      <time dateTime={last?.at ?? conversation.openedAt}>
-        {briefTime(Date.parse(last?.at ?? conversation.openedAt), systemClock.now())}
-      </time>
-      <span class="preview">
-        {last ? text.preview(last.author.id === self?.id, last.body.slice(0, 120)) : text.noMessages}
-      </span>
+      <time dateTime={at}>{briefTime(Date.parse(at), systemClock.now())}</time>
+      <span class="preview">{previewOf(conversation, self)}</span>
       {unread > 0 && (
         <span class="badge">
           <span aria-hidden="true">{unread}</span>
@@ -69,4 +65,11 @@ function Item({ conversation, chosen, self, unread, onChoose }: ItemProps) {
       )}
     </button>
   );
+}
+
+/** The last message as it stands now. */
+function previewOf({ events }: ConversationView, self: Participant | undefined): string {
+  const last = linesOf({ events, pending: [] }, { self, nameOf: () => '' }).at(-1);
+  if (!last) return text.noMessages;
+  return text.preview(last.own, last.changed === 'deleted' ? text.deleted : last.body.slice(0, 120));
 }

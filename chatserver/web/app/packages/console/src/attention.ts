@@ -12,11 +12,12 @@ export class Attention {
     this.#read.set(id, events.at(-1)?.seq ?? 0);
   }
 
-  /** Visitor's messages after the last one seen, or answered by any agent. */
+  /** Visitor's messages after the last one seen, or answered by any agent. One that was deleted needs no look. */
   unread({ id, events }: ConversationView): number {
-    const answered = events.findLast(({ author }) => author.kind === 'agent')?.seq ?? 0;
+    const messages = events.filter(({ kind, erased }) => kind === 'message' && erased !== true);
+    const answered = messages.findLast(({ author }) => author.kind === 'agent')?.seq ?? 0;
     const seen = Math.max(answered, this.#read.get(id) ?? 0);
-    return events.filter(({ author, seq }) => author.kind === 'visitor' && seq > seen).length;
+    return messages.filter(({ author, seq }) => author.kind === 'visitor' && seq > seen).length;
   }
 }
 

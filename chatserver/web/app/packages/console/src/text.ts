@@ -39,6 +39,7 @@ export const text = {
   choose: 'Choose a conversation on the left.',
   back: 'Back to all conversations',
   noMessages: 'No messages yet',
+  deleted: 'Message deleted',
   preview: (own: boolean, body: string) => (own ? `You: ${body}` : body),
   unread: (count: number) => `${count} unread`,
   newMessage: (title: string) => `New message from ${title}`,

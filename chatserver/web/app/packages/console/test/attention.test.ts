@@ -30,6 +30,14 @@ describe('attention', () => {
     expect(new Attention().unread(conversation('c', speakers))).toBe(unread);
   });
 
+  test('edits and deleted messages are not unread', () => {
+    const { events, ...rest } = conversation('c', 'vvv');
+    const [first, second, third] = events;
+    if (!first || !second || !third) throw new Error('three events were made');
+    const changed = [first, { ...second, body: '', erased: true }, { ...third, kind: 'edit', target: first.id }];
+    expect(new Attention().unread({ ...rest, events: changed })).toBe(1);
+  });
+
   test('what was read stays read, what comes later does not', () => {
     const attention = new Attention();
     attention.markRead(conversation('c', 'vv'));

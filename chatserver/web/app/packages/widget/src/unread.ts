@@ -17,5 +17,5 @@ export function useUnread(view: View, shown: boolean, embedding: Embedding): voi
 
 function answersIn(view: View): number {
   if (view.kind !== 'chat' || !view.thread || !('events' in view.thread)) return 0;
-  return view.thread.events.filter(({ author }) => author.kind === 'agent').length;
+  return view.thread.events.filter(({ author, kind }) => author.kind === 'agent' && kind === 'message').length;
 }
