@@ -35,11 +35,11 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	if o.serve != "" {
-		t, err := find(o.serve)
-		if err != nil {
-			return err
+		server, ok := local[o.serve]
+		if !ok {
+			return fmt.Errorf("there is no server %q", o.serve)
 		}
-		return child.Serve(ctx, t, os.Stdin, os.Stdout)
+		return child.Serve(ctx, server, os.Stdin, os.Stdout)
 	}
 	return measure(ctx, o, clock.RealClock{}.Now, os.Stdout, os.Stderr)
 }

@@ -45,7 +45,11 @@ func measure(ctx context.Context, o *options, now func() time.Time, out, progres
 	}
 	for i, name := range stats.Mirrored(o.targets, o.rounds) {
 		fmt.Fprintf(progress, "%s block %d: %s, load average %s\n", now().Format(time.TimeOnly), i+1, name, report.Load())
-		block, err := trial.Measure(ctx, plan, name, known[name], o.program(name))
+		t, err := o.find(name)
+		if err != nil {
+			return err
+		}
+		block, err := trial.Measure(ctx, plan, name, t, o.program(name))
 		if err != nil {
 			return err
 		}

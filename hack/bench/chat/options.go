@@ -31,6 +31,8 @@ type options struct {
 	profiles string
 	plain    bool
 	serve    string
+	// centrifugo and its token are of a server elsewhere.
+	centrifugo, centrifugoToken string
 }
 
 const (
@@ -61,6 +63,8 @@ func parse(args []string, out io.Writer) (*options, error) {
 	flags.StringVar(&o.settings, "settings", "../../controllers/desired/postgres/postgresql.conf", "PostgreSQL settings")
 	flags.StringVar(&o.jsonFile, "json", "", "also write the figures as JSON to this file")
 	flags.StringVar(&o.profiles, "profiles", "", "folder for CPU profiles of the servers at the highest rate")
+	flags.StringVar(&o.centrifugo, "centrifugo", "", "URL of a Centrifugo server, ws://host:8000/connection/websocket")
+	flags.StringVar(&o.centrifugoToken, "centrifugo-token-file", "", "file with a connection token for it")
 	flags.BoolVar(&o.plain, "plain", false, "no TLS to the servers; the product cannot be measured so")
 	flags.StringVar(&o.serve, "serve", "", "for this program's own use: be the server of that target")
 	if err := flags.Parse(args); err != nil {
@@ -97,7 +101,7 @@ func (o *options) validate() error {
 		}
 	}
 	for _, name := range o.targets {
-		if _, err := find(name); err != nil {
+		if _, err := o.find(name); err != nil {
 			errs = append(errs, err)
 		}
 	}

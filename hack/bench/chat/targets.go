@@ -4,26 +4,34 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/chattenant/chattenant/hack/bench/chat/target"
 	"github.com/chattenant/chattenant/hack/bench/chat/target/bare"
 	"github.com/chattenant/chattenant/hack/bench/chat/target/centrifuge"
+	"github.com/chattenant/chattenant/hack/bench/chat/target/centrifugo"
 	"github.com/chattenant/chattenant/hack/bench/chat/target/chattenant"
 )
 
-// known are the targets by name.
-var known = map[string]target.Target{
+// local are the targets that run here.
+var local = map[string]target.Local{
 	"chattenant": chattenant.Target{},
 	"pipe":       bare.Pipe{},
 	"naive":      bare.Naive{},
 	"centrifuge": centrifuge.Target{},
 }
 
-func find(name string) (target.Target, error) {
-	t, ok := known[name]
-	if !ok {
+// find returns the target of that name.
+func (o *options) find(name string) (target.Target, error) {
+	if t, ok := local[name]; ok {
+		return t, nil
+	}
+	if name != "centrifugo" {
 		return nil, fmt.Errorf("there is no target %q", name)
 	}
-	return t, nil
+	if o.centrifugo == "" {
+		return nil, errors.New("target centrifugo: --centrifugo must say where it is")
+	}
+	return centrifugo.Target{URL: o.centrifugo, TokenFile: o.centrifugoToken}, nil
 }

@@ -45,11 +45,16 @@ type Client interface {
 	Join(ctx context.Context, rooms int, heard Listener) (*Party, error)
 }
 
-// Target is one way to run a chat server.
+// Target is a chat server to be measured.
 type Target interface {
-	Server
-	// At returns a client of the server at address.
+	// At returns a client of the server at address, which is empty if the server was started elsewhere.
 	At(address string, site Site) (Client, error)
+}
+
+// Local is a target that runs here, on our database. Of others nothing is known but what their clients see.
+type Local interface {
+	Target
+	Server
 	// Kept is the query for the client id of every message in the database.
 	Kept() string
 }

@@ -11,9 +11,13 @@ import (
 )
 
 // Audit compares what was acknowledged with what the database holds, message by message, and returns how many there
-// are.
+// are. Of a server elsewhere it knows nothing.
 func (s *Session) Audit(ctx context.Context) (int, error) {
-	kept, err := s.plan.Database.Texts(ctx, s.target.Kept())
+	local, ok := s.target.(target.Local)
+	if !ok {
+		return 0, nil
+	}
+	kept, err := s.plan.Database.Texts(ctx, local.Kept())
 	if err != nil {
 		return 0, err
 	}

@@ -33,7 +33,7 @@ type Block struct {
 	// Knee and Tenth, a run at a tenth of it, are empty if the program does not look for it.
 	Knee  Knee
 	Tenth *Measurement
-	// Rows is how many messages the audit found, each of them acknowledged.
+	// Rows is how many messages the audit found, each of them acknowledged; 0 of a server elsewhere.
 	Rows int
 }
 
@@ -81,7 +81,7 @@ func (s *Session) measure(ctx context.Context, block *Block, p Program) error {
 }
 
 func (s *Session) profiled(ctx context.Context, rate float64, p Program, last bool) (*Measurement, error) {
-	if p.Profile == "" || !last {
+	if p.Profile == "" || !last || s.process == nil {
 		return s.Run(ctx, rate, p.Length)
 	}
 	if err := s.process.StartProfile(p.Profile); err != nil {

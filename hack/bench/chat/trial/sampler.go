@@ -40,6 +40,9 @@ func (sm *sampler) stop() ([]sample, error) {
 }
 
 func (sm *sampler) run(ctx context.Context, s *Session, ledger *load.Ledger) error {
+	if s.process == nil {
+		return nil
+	}
 	wait := time.NewTimer(s.plan.Warmup)
 	defer wait.Stop()
 	for {

@@ -21,7 +21,6 @@ import (
 
 // Plan is what all blocks have in common.
 type Plan struct {
-	// Database is nil if no target needs one.
 	Database *postgres.Server
 	Site     target.Site
 	Rooms    int
@@ -37,8 +36,9 @@ type Plan struct {
 
 // Session is a target with everyone connected.
 type Session struct {
-	plan    *Plan
-	target  target.Target
+	plan   *Plan
+	target target.Target
+	// process is nil if the server runs elsewhere.
 	process *child.Process
 	party   *target.Party
 
@@ -61,26 +61,47 @@ const firstMessage = 1 << 20
 
 // Open starts the target's server on an empty database and connects everyone.
 func Open(ctx context.Context, plan *Plan, name string, t target.Target) (*Session, error) {
-	if err := plan.Database.Recreate(ctx); err != nil {
-		return nil, err
-	}
-	process, err := child.Start(ctx, plan.Site, plan.ServeArgs(name)...)
-	if err != nil {
-		return nil, err
-	}
-	s := &Session{plan: plan, target: t, process: process, next: firstMessage}
+	s := &Session{plan: plan, target: t, next: firstMessage}
 	s.current.Store(load.NewLedger(0, 0, plan.Now))
+	if err := errors.Join(s.launch(ctx, name), ctx.Err()); err != nil {
+		return nil, err
+	}
 	if err := s.join(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
+// launch starts the server, unless it runs elsewhere.
+func (s *Session) launch(ctx context.Context, name string) (err error) {
+	if _, ok := s.target.(target.Local); !ok {
+		return nil
+	}
+	if err := s.plan.Database.Recreate(ctx); err != nil {
+		return err
+	}
+	s.process, err = child.Start(ctx, s.plan.Site, s.plan.ServeArgs(name)...)
+	return err
+}
+
 func (s *Session) join(ctx context.Context) error {
-	client, err := s.target.At(s.process.Address, s.plan.Site)
+	address := ""
+	if s.process != nil {
+		address = s.process.Address
+	}
+	client, err := s.target.At(address, s.plan.Site)
 	if err != nil {
 		return fmt.Errorf("make client: %w", err)
 	}
+	if s.process == nil {
+		s.party, err = client.Join(ctx, s.plan.Rooms, s)
+		return err
+	}
+	return s.joinMeasured(ctx, client)
+}
+
+// joinMeasured connects everyone and looks at what that takes of the server's memory.
+func (s *Session) joinMeasured(ctx context.Context, client target.Client) error {
 	// One comes and goes first, so that what is made once is not counted per connection.
 	first, err := client.Join(ctx, 1, s)
 	if err := errors.Join(err, first.Close()); err != nil {
@@ -107,11 +128,11 @@ func (s *Session) Close() error {
 	if s.party != nil {
 		err = s.party.Close()
 	}
-	return errors.Join(err, s.process.Stop())
+	if s.process != nil {
+		err = errors.Join(err, s.process.Stop())
+	}
+	return err
 }
-
-// Process is the server's.
-func (s *Session) Process() *child.Process { return s.process }
 
 // Acked implements target.Listener.
 func (s *Session) Acked(n int64) { s.current.Load().Acked(n) }

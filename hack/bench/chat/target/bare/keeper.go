@@ -31,10 +31,20 @@ type Pipe struct{ dialect }
 type Naive struct{ dialect }
 
 // Serve implements target.Server.
-func (Pipe) Serve(ctx context.Context, site target.Site, listener net.Listener) error {
+func (p Pipe) Serve(ctx context.Context, site target.Site, listener net.Listener) error {
 	pool, err := OpenPool(ctx, site, pipeConnections)
 	if err != nil {
 		return err
+	}
+	pool.Close()
+	return p.ServeExisting(ctx, site, listener)
+}
+
+// ServeExisting is Serve on a database that has the table.
+func (Pipe) ServeExisting(ctx context.Context, site target.Site, listener net.Listener) error {
+	pool, err := postgres.Pool(ctx, site.Database, pipeConnections)
+	if err != nil {
+		return fmt.Errorf("open pool: %w", err)
 	}
 	defer pool.Close()
 	k := &batcher{pool: pool, queue: make(chan waiting, pipeQueue)}

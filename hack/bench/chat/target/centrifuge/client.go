@@ -29,22 +29,29 @@ type client struct {
 	tls *tls.Config
 }
 
-// Join implements target.Client. One reader subscribes to every room, and each visitor to their own: as in the product,
-// the author's socket gets the message too.
+// Join implements target.Client.
 func (c *client) Join(ctx context.Context, rooms int, heard target.Listener) (*target.Party, error) {
+	return Join(ctx, wire.Door{URL: c.url, TLS: c.tls}, "", rooms, heard)
+}
+
+// Join connects one reader, who subscribes to every room, and the visitors, each subscribed to their own: as in the
+// product, the author's socket gets the message too. token may be empty.
+func Join(
+	ctx context.Context, door wire.Door, token string, rooms int, heard target.Listener,
+) (*target.Party, error) {
 	party := &target.Party{}
-	reader, err := Connect(ctx, wire.Door{URL: c.url, TLS: c.tls}, "", heard)
+	reader, err := connect(ctx, door, token, heard)
 	if err != nil {
 		return party, err
 	}
 	party.Readers = []io.Closer{reader}
 	for room := range rooms {
-		if err := reader.Subscribe(channel(room)); err != nil {
+		if err := reader.subscribe(channel(room)); err != nil {
 			return party, err
 		}
 	}
-	reader.Listen(Deliveries)
+	reader.listen(deliveries)
 	return party, party.Join(ctx, rooms, func(ctx context.Context, room int) (target.Visitor, error) {
-		return NewVisitor(ctx, wire.Door{URL: c.url, TLS: c.tls}, "", room, heard)
+		return newVisitor(ctx, door, token, room, heard)
 	})
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/chattenant/chattenant/hack/bench/chat/target/wire"
 )
 
-// Conn speaks the JSON protocol of centrifuge, which is Centrifugo's too.
-type Conn struct {
+// conn speaks the JSON protocol of centrifuge, which is Centrifugo's too.
+type conn struct {
 	*wire.Socket
 	heard target.Listener
 	last  int
@@ -32,13 +32,13 @@ type reply struct {
 	Push json.RawMessage `json:"push"`
 }
 
-// Connect opens a socket and says hello; token may be empty.
-func Connect(ctx context.Context, door wire.Door, token string, heard target.Listener) (*Conn, error) {
+// connect opens a socket and says hello; token may be empty.
+func connect(ctx context.Context, door wire.Door, token string, heard target.Listener) (*conn, error) {
 	socket, err := wire.Dial(ctx, door)
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{Socket: socket, heard: heard}
+	c := &conn{Socket: socket, heard: heard}
 	command := map[string]string{}
 	if token != "" {
 		command["token"] = token
@@ -49,13 +49,13 @@ func Connect(ctx context.Context, door wire.Door, token string, heard target.Lis
 	return c, nil
 }
 
-// Subscribe subscribes to a channel and waits for the answer. It is for the time before Listen.
-func (c *Conn) Subscribe(channel string) error {
+// subscribe subscribes to a channel and waits for the answer. It is for the time before listen.
+func (c *conn) subscribe(channel string) error {
 	return c.ask("subscribe", map[string]string{"channel": channel})
 }
 
 // ask sends a command and waits for its answer.
-func (c *Conn) ask(kind string, command map[string]string) error {
+func (c *conn) ask(kind string, command map[string]string) error {
 	c.last++
 	data, err := json.Marshal(map[string]any{"id": c.last, kind: command})
 	if err != nil {
@@ -72,7 +72,7 @@ func (c *Conn) ask(kind string, command map[string]string) error {
 }
 
 // isAnswer looks for the answer to the last command. A frame holds several messages, one a line.
-func (c *Conn) isAnswer(frame []byte) (found bool, err error) {
+func (c *conn) isAnswer(frame []byte) (found bool, err error) {
 	for line := range bytes.Lines(frame) {
 		if c.pong(line) {
 			continue
@@ -90,7 +90,7 @@ func (c *Conn) isAnswer(frame []byte) (found bool, err error) {
 }
 
 // pong answers the server's ping, which is an empty object.
-func (c *Conn) pong(line []byte) bool {
+func (c *conn) pong(line []byte) bool {
 	if string(bytes.TrimSpace(line)) != "{}" {
 		return false
 	}
@@ -98,8 +98,8 @@ func (c *Conn) pong(line []byte) bool {
 	return true
 }
 
-// Listen tells the listener what hear makes of each message.
-func (c *Conn) Listen(hear func(heard target.Listener, line []byte)) {
+// listen tells the listener what hear makes of each message.
+func (c *conn) listen(hear func(heard target.Listener, line []byte)) {
 	c.Socket.Listen(func(frame []byte) {
 		for line := range bytes.Lines(frame) {
 			if !c.pong(line) {
@@ -109,8 +109,8 @@ func (c *Conn) Listen(hear func(heard target.Listener, line []byte)) {
 	}, c.heard.Lost)
 }
 
-// Deliveries hears publications.
-func Deliveries(heard target.Listener, line []byte) {
+// deliveries hears publications.
+func deliveries(heard target.Listener, line []byte) {
 	if !bytes.HasPrefix(line, []byte(`{"push":`)) {
 		return
 	}
@@ -140,32 +140,32 @@ func answers(heard target.Listener, line []byte) {
 	}
 }
 
-// Visitor publishes into one room.
-type Visitor struct {
-	*Conn
+// visitor publishes into one room.
+type visitor struct {
+	*conn
 	channel string
 }
 
-// NewVisitor connects a visitor to their room.
-func NewVisitor(
+// newVisitor connects a visitor to their room.
+func newVisitor(
 	ctx context.Context, door wire.Door, token string, room int, heard target.Listener,
-) (*Visitor, error) {
-	conn, err := Connect(ctx, door, token, heard)
+) (*visitor, error) {
+	c, err := connect(ctx, door, token, heard)
 	if err != nil {
 		return nil, err
 	}
-	v := &Visitor{Conn: conn, channel: channel(room)}
-	if err := conn.Subscribe(v.channel); err != nil {
-		return nil, errors.Join(err, conn.Close())
+	v := &visitor{conn: c, channel: channel(room)}
+	if err := c.subscribe(v.channel); err != nil {
+		return nil, errors.Join(err, c.Close())
 	}
-	conn.Listen(answers)
+	c.listen(answers)
 	return v, nil
 }
 
 func channel(room int) string { return "room" + strconv.Itoa(room) }
 
 // Send implements target.Visitor.
-func (v *Visitor) Send(n int64) error {
+func (v *visitor) Send(n int64) error {
 	return v.Write([]byte(`{"id":` + strconv.FormatInt(n, 10) + `,"publish":{"channel":"` + v.channel +
 		`","data":{"clientId":"` + target.ID(n) + `","body":"` + target.Body(n) + `"}}}`))
 }
