@@ -31,8 +31,8 @@ type options struct {
 	profiles string
 	plain    bool
 	serve    string
-	// centrifugo and its token are of a server elsewhere.
-	centrifugo, centrifugoToken string
+	// These are of servers elsewhere.
+	centrifugo, centrifugoToken, tinode, tinodeKey string
 }
 
 const (
@@ -65,6 +65,8 @@ func parse(args []string, out io.Writer) (*options, error) {
 	flags.StringVar(&o.profiles, "profiles", "", "folder for CPU profiles of the servers at the highest rate")
 	flags.StringVar(&o.centrifugo, "centrifugo", "", "URL of a Centrifugo server, ws://host:8000/connection/websocket")
 	flags.StringVar(&o.centrifugoToken, "centrifugo-token-file", "", "file with a connection token for it")
+	flags.StringVar(&o.tinode, "tinode", "", "URL of a Tinode server, ws://host:6060/v0/channels")
+	flags.StringVar(&o.tinodeKey, "tinode-key", "", "API key for it; not a secret, every client has it")
 	flags.BoolVar(&o.plain, "plain", false, "no TLS to the servers; the product cannot be measured so")
 	flags.StringVar(&o.serve, "serve", "", "for this program's own use: be the server of that target")
 	if err := flags.Parse(args); err != nil {

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/chattenant/chattenant/hack/bench/chat/target"
@@ -12,6 +11,7 @@ import (
 	"github.com/chattenant/chattenant/hack/bench/chat/target/centrifuge"
 	"github.com/chattenant/chattenant/hack/bench/chat/target/centrifugo"
 	"github.com/chattenant/chattenant/hack/bench/chat/target/chattenant"
+	"github.com/chattenant/chattenant/hack/bench/chat/target/tinode"
 )
 
 // local are the targets that run here.
@@ -27,11 +27,13 @@ func (o *options) find(name string) (target.Target, error) {
 	if t, ok := local[name]; ok {
 		return t, nil
 	}
-	if name != "centrifugo" {
-		return nil, fmt.Errorf("there is no target %q", name)
+	switch {
+	case name == "centrifugo" && o.centrifugo != "":
+		return centrifugo.Target{URL: o.centrifugo, TokenFile: o.centrifugoToken}, nil
+	case name == "tinode" && o.tinode != "":
+		return tinode.Target{URL: o.tinode, APIKey: o.tinodeKey}, nil
+	case name == "centrifugo", name == "tinode":
+		return nil, fmt.Errorf("target %s: --%s must say where it is", name, name)
 	}
-	if o.centrifugo == "" {
-		return nil, errors.New("target centrifugo: --centrifugo must say where it is")
-	}
-	return centrifugo.Target{URL: o.centrifugo, TokenFile: o.centrifugoToken}, nil
+	return nil, fmt.Errorf("there is no target %q", name)
 }
