@@ -52,6 +52,9 @@ func TestChaosLosesDoublesAndReordersNothingAcknowledged(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.suffer(faults)
+	if w.ctx.Err() != nil {
+		t.Fatal("interrupted")
+	}
 	healed := time.Now()
 	w.waitUntil(*settleFlag, "every replica is ready", w.allReady)
 	g.finish(*settleFlag - time.Since(healed))

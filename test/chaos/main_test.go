@@ -20,44 +20,46 @@ import (
 
 func TestMain(m *testing.M) {
 	switch {
-	case os.Getenv(ownMounts) != "":
-		os.Exit(onSmallDisk(m))
+	case os.Getenv(smallDisk) != "":
+		os.Exit(onSmallDisk(m, os.Getenv(smallDisk)))
 	case os.Geteuid() == 0:
-		os.Exit(enterOwnMounts())
+		os.Exit(enterOwnMounts(m))
 	default:
 		os.Exit(storetest.Main(m))
 	}
 }
 
-const (
-	// ownMounts says that this process has a mount namespace of its own.
-	ownMounts = "CHATTENANT_CHAOS_OWN_MOUNTS"
-	// smallDisk names the folder of the disk that can be filled.
-	smallDisk = "CHATTENANT_CHAOS_SMALL_DISK"
-)
+// smallDisk names the folder that a disk that can be filled is mounted on, in a process with mounts of its own.
+const smallDisk = "CHATTENANT_CHAOS_SMALL_DISK"
 
 const failed = 1
 
-// enterOwnMounts runs this very test in a mount namespace of its own, so that what it mounts goes when it goes.
-func enterOwnMounts() int {
+// enterOwnMounts runs this very test in a mount namespace of its own, so that what it mounts goes when it goes. Where
+// that is not allowed, as in most containers, no disk is filled.
+func enterOwnMounts(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "chaos")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return failed
+	}
+	defer func() { _ = os.Remove(dir) }()
 	cmd := exec.Command(os.Args[0], os.Args[1:]...) //nolint:noctx // Ends with the test it is.
-	cmd.Env = append(os.Environ(), ownMounts+"=1")
+	cmd.Env = append(os.Environ(), smallDisk+"="+dir)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	// The death signal is sent when the thread ends that started the process.
 	runtime.LockOSThread()
-	if err := cmd.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, "run with mounts of its own:", err)
-		return failed
+	err = cmd.Start()
+	if errors.Is(err, syscall.EPERM) {
+		signal.Stop(signals)
+		return storetest.Main(m)
 	}
-	go func() {
-		for s := range signals {
-			_ = cmd.Process.Signal(s)
-		}
-	}()
-	err := cmd.Wait()
+	if err == nil {
+		go pass(signals, cmd.Process)
+		err = cmd.Wait()
+	}
 	var ended *exec.ExitError
 	switch {
 	case err == nil:
@@ -65,33 +67,29 @@ func enterOwnMounts() int {
 	case errors.As(err, &ended) && ended.ExitCode() > 0:
 		return ended.ExitCode()
 	default:
+		fmt.Fprintln(os.Stderr, "run with mounts of its own:", err)
 		return failed
+	}
+}
+
+func pass(signals <-chan os.Signal, to *os.Process) {
+	for s := range signals {
+		_ = to.Signal(s)
 	}
 }
 
 // diskSize holds an empty database, its log and its write-ahead log.
 const diskSize = "size=384m,mode=0755"
 
-// onSmallDisk runs the tests with everything temporary, PostgreSQL's data above all, on a disk that can be filled.
-func onSmallDisk(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "chaos")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+// onSmallDisk runs the tests where a disk that can be filled is mounted on dir.
+func onSmallDisk(m *testing.M, dir string) int {
+	// What is mounted here must not show outside.
+	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+		fmt.Fprintln(os.Stderr, "keep mounts private:", err)
 		return failed
 	}
-	defer func() { _ = os.Remove(dir) }()
-	err = errors.Join(
-		// What is mounted here must not show outside.
-		os.NewSyscallError("keep mounts private", syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")),
-		os.NewSyscallError("mount a small disk", syscall.Mount("tmpfs", dir, "tmpfs", 0, diskSize)),
-	)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return failed
-	}
-	defer func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) }()
-	if err := os.Setenv(smallDisk, dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, diskSize); err != nil {
+		fmt.Fprintln(os.Stderr, "mount a small disk:", err)
 		return failed
 	}
 	return storetest.Main(m)
