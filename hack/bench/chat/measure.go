@@ -40,6 +40,7 @@ func measure(ctx context.Context, o *options, now func() time.Time, out, progres
 	}
 	defer func() { err = errors.Join(err, plan.Database.Stop(context.WithoutCancel(ctx))) }()
 	r := &report.Report{Subject: o.targets[0], Rates: o.rates, Rooms: o.rooms, Seed: o.seed, Started: now()}
+	r.Plain = map[string]trial.Footprint{}
 	if r.Flush, r.Fsync, err = plan.Database.TestFsync(ctx); err != nil {
 		return err
 	}
@@ -55,6 +56,9 @@ func measure(ctx context.Context, o *options, now func() time.Time, out, progres
 		}
 		r.Blocks = append(r.Blocks, block)
 	}
+	if err := measurePlain(ctx, o, plan, r); err != nil {
+		return err
+	}
 	r.Print(out)
 	if o.jsonFile == "" {
 		return nil
@@ -62,10 +66,28 @@ func measure(ctx context.Context, o *options, now func() time.Time, out, progres
 	return r.WriteJSON(o.jsonFile)
 }
 
+// measurePlain measures what TLS adds to a connection. The product has no form without it: there the difference that it
+// makes to the pipe tells.
+func measurePlain(ctx context.Context, o *options, plan *trial.Plan, r *report.Report) error {
+	for _, name := range o.targets {
+		server, ok := local[name]
+		if !ok || o.plain || name == product {
+			continue
+		}
+		idle, err := trial.MeasureIdle(ctx, plan, name, server)
+		if err != nil {
+			return err
+		}
+		r.Plain[name] = idle
+	}
+	return nil
+}
+
 func (o *options) program(name string) trial.Program {
 	p := trial.Program{Rates: o.rates, Length: o.length, KneeFrom: o.kneeFrom, Step: o.step}
 	if o.profiles != "" {
-		p.Profile = filepath.Join(o.profiles, name+".pprof")
+		p.Profile = filepath.Join(o.profiles, name+".cpu.pprof")
+		p.HeapProfile = filepath.Join(o.profiles, name+".heap.pprof")
 	}
 	return p
 }

@@ -62,7 +62,7 @@ func parse(args []string, out io.Writer) (*options, error) {
 	flags.StringVar(&o.dir, "dir", "", "folder for the database, on the disk to be measured")
 	flags.StringVar(&o.settings, "settings", "../../controllers/desired/postgres/postgresql.conf", "PostgreSQL settings")
 	flags.StringVar(&o.jsonFile, "json", "", "also write the figures as JSON to this file")
-	flags.StringVar(&o.profiles, "profiles", "", "folder for CPU profiles of the servers at the highest rate")
+	flags.StringVar(&o.profiles, "profiles", "", "folder for profiles: CPU at the highest rate, idle heap")
 	flags.StringVar(&o.centrifugo, "centrifugo", "", "URL of a Centrifugo server, ws://host:8000/connection/websocket")
 	flags.StringVar(&o.centrifugoToken, "centrifugo-token-file", "", "file with a connection token for it")
 	flags.StringVar(&o.tinode, "tinode", "", "URL of a Tinode server, ws://host:6060/v0/channels")

@@ -14,9 +14,12 @@ import (
 	"github.com/chattenant/chattenant/hack/bench/chat/target/tinode"
 )
 
+// product is the one target that cannot do without TLS.
+const product = "chattenant"
+
 // local are the targets that run here.
 var local = map[string]target.Local{
-	"chattenant": chattenant.Target{},
+	product:      chattenant.Target{},
 	"pipe":       bare.Pipe{},
 	"naive":      bare.Naive{},
 	"centrifuge": centrifuge.Target{},

@@ -26,9 +26,10 @@ import (
 type Usage struct {
 	// CPU is user and system time since its start.
 	CPU time.Duration `json:"cpu"`
-	// Live is the bytes of heap and stacks in use after a collection, Resident what the kernel has given.
-	// Both are only in the answer to Memory.
+	// Live is the bytes of heap and stacks in use after a collection, Stacks that of stacks, Resident what the kernel
+	// has given. They are only in the answer to Memory.
 	Live     int64 `json:"live,omitempty"`
+	Stacks   int64 `json:"stacks,omitempty"`
 	Resident int64 `json:"resident,omitempty"`
 }
 
@@ -38,6 +39,8 @@ type command struct {
 	// Profile is the file into which to write a CPU profile; the next command with an empty one ends it.
 	Profile     string `json:"profile,omitempty"`
 	StopProfile bool   `json:"stopProfile,omitempty"`
+	// HeapProfile is the file into which to write what the heap holds.
+	HeapProfile string `json:"heapProfile,omitempty"`
 }
 
 type greeting struct {
@@ -111,8 +114,10 @@ func (p *Process) launch() error {
 // Usage asks for the processor time used so far.
 func (p *Process) Usage() (Usage, error) { return p.ask(command{}) }
 
-// Memory asks for memory, after a garbage collection.
-func (p *Process) Memory() (Usage, error) { return p.ask(command{Memory: true}) }
+// Memory asks for memory, after a garbage collection, and writes a heap profile if file is not empty.
+func (p *Process) Memory(file string) (Usage, error) {
+	return p.ask(command{Memory: true, HeapProfile: file})
+}
 
 // StartProfile begins a CPU profile, StopProfile ends it.
 func (p *Process) StartProfile(file string) error {

@@ -86,7 +86,10 @@ func (c *command) do() (Usage, error) {
 	}
 	u := Usage{CPU: processorTime()}
 	if c.Memory {
-		u.Live, u.Resident = memory()
+		u.measureMemory()
+	}
+	if c.HeapProfile != "" {
+		return u, writeHeap(c.HeapProfile)
 	}
 	return u, nil
 }
@@ -99,13 +102,29 @@ func processorTime() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// memory collects garbage twice, because what has a finaliser goes the second time only.
-func memory() (live, resident int64) {
-	runtime.GC()
-	runtime.GC()
+// collections are how many it takes until what a handshake needed is gone: what has a finaliser goes the second time
+// only, and a stack that has grown shrinks by half each time.
+const collections = 5
+
+func (u *Usage) measureMemory() {
+	for range collections {
+		runtime.GC()
+	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc + m.StackInuse), residentBytes() //nolint:gosec // Fits.
+	u.Stacks, u.Resident = int64(m.StackInuse), residentBytes() //nolint:gosec // Fits.
+	u.Live = int64(m.HeapAlloc) + u.Stacks                      //nolint:gosec // Fits.
+}
+
+func writeHeap(name string) error {
+	file, err := os.Create(filepath.Clean(name))
+	if err != nil {
+		return fmt.Errorf("make heap profile: %w", err)
+	}
+	if err := errors.Join(pprof.WriteHeapProfile(file), file.Close()); err != nil {
+		return fmt.Errorf("write heap profile: %w", err)
+	}
+	return nil
 }
 
 // residentBytes reads the second field of statm, in pages.

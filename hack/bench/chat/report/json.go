@@ -21,6 +21,8 @@ type document struct {
 	Seed    uint64  `json:"seed"`
 	Flush   float64 `json:"flushMilliseconds"`
 	Blocks  []block `json:"blocks"`
+	// IdlePlain are live bytes per connection without TLS.
+	IdlePlain map[string]float64 `json:"idleLiveBytesWithoutTLS"`
 }
 
 type block struct {
@@ -60,7 +62,11 @@ type quantiles struct {
 
 func (r *Report) document() document {
 	d := document{
-		Started: r.Started.UTC().Format(time.RFC3339), Subject: r.Subject, Rooms: r.Rooms, Seed: r.Seed, Flush: inMillis(r.Flush),
+		Started: r.Started.UTC().Format(time.RFC3339), Subject: r.Subject, Rooms: r.Rooms, Seed: r.Seed,
+		Flush: inMillis(r.Flush), IdlePlain: map[string]float64{},
+	}
+	for name, idle := range r.Plain {
+		d.IdlePlain[name] = math.Round(idle.Live)
 	}
 	for _, b := range r.Blocks {
 		out := block{

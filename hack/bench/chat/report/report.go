@@ -27,6 +27,8 @@ type Report struct {
 	Flush  time.Duration
 	Fsync  string
 	Blocks []*trial.Block
+	// Plain is what an idle connection takes without TLS, of the targets that can do without.
+	Plain map[string]trial.Footprint
 }
 
 // Load is the machine's load average.

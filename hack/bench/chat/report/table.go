@@ -12,15 +12,17 @@ import (
 
 	"github.com/chattenant/chattenant/hack/bench/chat/load"
 	"github.com/chattenant/chattenant/hack/bench/chat/stats"
+	"github.com/chattenant/chattenant/hack/bench/chat/target"
 	"github.com/chattenant/chattenant/hack/bench/chat/trial"
 )
 
 // Print writes the tables.
 func (r *Report) Print(out io.Writer) {
-	fmt.Fprintf(out, "Started %s, load average now %s. %d rooms, seed %d, %d-byte messages. One flush of this disk takes %v"+
-		" (pg_test_fsync, fdatasync).\n", r.Started.Format(time.RFC3339), Load(), r.Rooms, r.Seed, 200, r.Flush)
-	fmt.Fprintln(out, "Medians over blocks. Latencies in milliseconds from when a message was due. After every block the"+
-		" database held exactly what was acknowledged; servers started elsewhere are not audited.")
+	fmt.Fprintf(out, "Started %s, load average now %s. %d rooms, seed %d, %d-byte messages.\n"+
+		"One flush of this disk takes %v (pg_test_fsync, fdatasync).\n",
+		r.Started.Format(time.RFC3339), Load(), r.Rooms, r.Seed, target.BodySize, r.Flush)
+	fmt.Fprintln(out, "Medians over blocks. Latencies in milliseconds from when a message was due. After every block\n"+
+		"the database held exactly what was acknowledged; servers started elsewhere are not audited.")
 	for i, rate := range r.Rates {
 		r.printRun(out, fmt.Sprintf("At %.0f messages/s", rate), at(i))
 	}
@@ -98,13 +100,30 @@ func (r *Report) printKnee(out io.Writer) {
 
 func (r *Report) printIdle(out io.Writer) {
 	table(out, "Bytes of the server per idle connection", func(w io.Writer) {
-		fmt.Fprintln(w, "target\tlive heap and stacks\tresident\t")
+		fmt.Fprintln(w, "target\tlive\tof that stacks\tresident\tlive without TLS\t")
 		for _, name := range r.names() {
-			fmt.Fprintf(w, "%s\t%s\t%s\t\n", name,
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t\n", name,
 				number(r.median(name, func(b *trial.Block) float64 { return b.Idle.Live }), 0),
-				number(r.median(name, func(b *trial.Block) float64 { return b.Idle.Resident }), 0))
+				number(r.median(name, func(b *trial.Block) float64 { return b.Idle.Stacks }), 0),
+				number(r.median(name, func(b *trial.Block) float64 { return b.Idle.Resident }), 0), r.plain(name))
 		}
 	})
+}
+
+// floor is the target that shows what TLS adds to a connection.
+const floor = "pipe"
+
+// plain is what a connection takes without TLS: measured, or derived from what TLS adds to the pipe's.
+func (r *Report) plain(name string) string {
+	if idle, ok := r.Plain[name]; ok {
+		return number(idle.Live, 0)
+	}
+	idle, ok := r.Plain[floor]
+	if !ok {
+		return "-"
+	}
+	live := func(b *trial.Block) float64 { return b.Idle.Live }
+	return number(r.median(name, live)-(r.median(floor, live)-idle.Live), 0) + " (derived)"
 }
 
 func (r *Report) printRatios(out io.Writer) {

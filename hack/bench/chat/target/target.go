@@ -103,7 +103,9 @@ func (p *Party) Close() error {
 const joining = 16
 
 // Join connects one visitor per room.
-func (p *Party) Join(ctx context.Context, rooms int, connect func(ctx context.Context, room int) (Visitor, error)) error {
+func (p *Party) Join(
+	ctx context.Context, rooms int, connect func(ctx context.Context, room int) (Visitor, error),
+) error {
 	p.Visitors = make([]Visitor, rooms)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(joining)

@@ -22,6 +22,8 @@ type Program struct {
 	Step     time.Duration
 	// Profile is the file for a CPU profile of the run at the highest of Rates, or "".
 	Profile string
+	// HeapProfile is the file for a heap profile of the idle server, or "".
+	HeapProfile string
 }
 
 // Block is everything measured of one server process.
@@ -43,7 +45,7 @@ const tenth = 0.1
 // Measure runs a block. It fails if the load generator lagged, if connections were lost, or if the database does not
 // hold exactly what was acknowledged.
 func Measure(ctx context.Context, plan *Plan, name string, t target.Target, p Program) (_ *Block, err error) {
-	s, err := Open(ctx, plan, name, t)
+	s, err := Open(ctx, plan, name, t, p.HeapProfile)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -6,6 +6,7 @@ package trial
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -77,7 +78,7 @@ func (m *Measurement) shortfall(maxLag time.Duration) string {
 	case m.CutShort:
 		return "fell behind"
 	case m.Refused > 0:
-		return "refused messages"
+		return fmt.Sprintf("refused messages: %v", m.Refusals)
 	case m.Unanswered > 0:
 		return "left messages unanswered"
 	case m.Undelivered > 0:

@@ -42,6 +42,8 @@ type Session struct {
 	process *child.Process
 	party   *target.Party
 
+	// heapProfile is the file for what the heap holds once everyone is connected, or "".
+	heapProfile string
 	// Idle is what a connection costs that says nothing.
 	Idle Footprint
 
@@ -53,15 +55,17 @@ type Session struct {
 	lost []error
 }
 
-// Footprint is memory of the server per connection, in bytes: live after a collection, and resident.
-type Footprint struct{ Live, Resident float64 }
+// Footprint is memory of the server per connection, in bytes: live after a collection, the stacks' part of that, and
+// resident.
+type Footprint struct{ Live, Stacks, Resident float64 }
 
 // firstMessage leaves the numbers below it to what adapters say while they connect.
 const firstMessage = 1 << 20
 
-// Open starts the target's server on an empty database and connects everyone.
-func Open(ctx context.Context, plan *Plan, name string, t target.Target) (*Session, error) {
-	s := &Session{plan: plan, target: t, next: firstMessage}
+// Open starts the target's server on an empty database and connects everyone. heapProfile is the file for what the
+// server's heap holds then, or "".
+func Open(ctx context.Context, plan *Plan, name string, t target.Target, heapProfile string) (*Session, error) {
+	s := &Session{plan: plan, target: t, next: firstMessage, heapProfile: heapProfile}
 	s.current.Store(load.NewLedger(0, 0, plan.Now))
 	if err := errors.Join(s.launch(ctx, name), ctx.Err()); err != nil {
 		return nil, err
@@ -70,6 +74,17 @@ func Open(ctx context.Context, plan *Plan, name string, t target.Target) (*Sessi
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// MeasureIdle connects everyone without TLS, and says what that takes of the server.
+func MeasureIdle(ctx context.Context, plan *Plan, name string, t target.Target) (Footprint, error) {
+	plain := *plan
+	plain.Site.Plain = true
+	s, err := Open(ctx, &plain, name, t, "")
+	if err != nil {
+		return Footprint{}, fmt.Errorf("%s without TLS: %w", name, err)
+	}
+	return s.Idle, s.Close()
 }
 
 // launch starts the server, unless it runs elsewhere.
@@ -107,17 +122,18 @@ func (s *Session) joinMeasured(ctx context.Context, client target.Client) error 
 	if err := errors.Join(err, first.Close()); err != nil {
 		return err
 	}
-	before, err := s.process.Memory()
+	before, err := s.process.Memory("")
 	if err != nil {
 		return err
 	}
 	if s.party, err = client.Join(ctx, s.plan.Rooms, s); err != nil {
 		return err
 	}
-	after, err := s.process.Memory()
+	after, err := s.process.Memory(s.heapProfile)
 	sockets := float64(len(s.party.Visitors) + len(s.party.Readers))
 	s.Idle = Footprint{
-		Live: float64(after.Live-before.Live) / sockets, Resident: float64(after.Resident-before.Resident) / sockets,
+		Live: float64(after.Live-before.Live) / sockets, Stacks: float64(after.Stacks-before.Stacks) / sockets,
+		Resident: float64(after.Resident-before.Resident) / sockets,
 	}
 	return err
 }
