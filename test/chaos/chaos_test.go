@@ -9,9 +9,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"flag"
-	"maps"
 	"os"
-	"slices"
 	"testing"
 	"time"
 )
@@ -63,60 +61,4 @@ func TestChaosLosesDoublesAndReordersNothingAcknowledged(t *testing.T) {
 	g.leave()
 	w.judge(faults)
 	w.report(g, settled)
-}
-
-// judge compares the database with everything else, and fails the test if anything is not as promised.
-func (w *world) judge(faults []*fault) {
-	rows, heads, err := w.db.rows(w.ctx)
-	if err != nil {
-		w.t.Errorf("read the database: %v", err)
-	}
-	w.oracle.Audit(rows, heads)
-	happened := 0
-	for _, n := range w.done {
-		happened += n
-	}
-	if happened < len(faults) {
-		w.t.Errorf("%d of %d faults happened", happened, len(faults))
-	}
-	if w.oracle.Summary().Acknowledged == 0 {
-		w.t.Error("nothing was acknowledged: there was nothing to judge")
-	}
-	violations := w.oracle.Violations()
-	for _, v := range violations {
-		w.t.Error(v)
-	}
-	if w.t.Failed() {
-		w.db.keepLog(w.t)
-		w.t.Errorf("seed %d; the faults are above, the logs in %s (kept with -artifacts)", w.seed, w.t.ArtifactDir())
-	}
-}
-
-// report prints what happened.
-func (w *world) report(g *gathering, settled time.Duration) {
-	total := 0
-	for _, name := range slices.Sorted(maps.Keys(w.done)) {
-		w.t.Logf("%4d  %s", w.done[name], name)
-		total += w.done[name]
-	}
-	s := w.oracle.Summary()
-	var connections, fresh int64
-	for _, v := range g.visitors {
-		connections += v.connections.Load()
-	}
-	for _, a := range g.agents {
-		connections += a.connections.Load()
-	}
-	for _, e := range g.witnesses {
-		connections += e.sockets.Load()
-		fresh += e.fresh.Load()
-	}
-	surrenders := 0
-	for _, r := range w.replicas {
-		surrenders += r.countSurrenders()
-	}
-	w.t.Logf("seed %d: %d faults; %d messages acknowledged, %d of them twice; longest wait %v, from %s; "+
-		"%d connections, %d readings from the beginning under faults; replicas gave up %d times; settled after %v",
-		w.seed, total, s.Acknowledged, s.Repeated, s.Longest.For.Round(ms), s.Longest.From.UTC().Format("15:04:05"),
-		connections, fresh, surrenders, settled.Round(ms))
 }

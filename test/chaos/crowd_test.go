@@ -37,6 +37,12 @@ type person struct {
 	outbox  chan struct{}
 	sending sync.WaitGroup
 	said    int
+	// changing says that an edit or a deletion waits for its answer; own are messages that may be changed.
+	mu       sync.Mutex
+	changing bool
+	own      []*protocol.Ack
+	// kept are the messages that were ever in own.
+	kept map[uuid.UUID]bool
 }
 
 // outboxSize is how much a person says without having been answered.
@@ -47,6 +53,7 @@ func newPerson(w *world, name string, index int) (*person, error) {
 	return &person{
 		name: name, oracle: w.oracle, client: c, reader: w.oracle.NewReader(name),
 		random: rand.New(rand.NewPCG(w.seed, uint64(index))), outbox: make(chan struct{}, outboxSize),
+		kept: map[uuid.UUID]bool{},
 	}, err
 }
 
@@ -93,12 +100,13 @@ func (p *person) send(ctx context.Context, m oracle.Message) {
 	switch {
 	case err == nil:
 		p.oracle.Acknowledged(ack)
+		p.keep(ack)
 	case ctx.Err() == nil:
 		p.oracle.Violated("conversation %s: message %s of %s was refused: %v", m.Conversation, m.ClientID, p.name, err)
 	}
 }
 
-// mayspeak takes a place in the outbox, waiting for one until ctx ends.
+// maySpeak takes a place in the outbox, waiting for one until ctx ends.
 func (p *person) maySpeak(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
@@ -132,7 +140,11 @@ func (v *visitor) live(alive, talking context.Context, after time.Duration, join
 	v.conversation = opened.Conversation
 	joined(v)
 	for talking.Err() == nil && v.maySpeak(talking) {
-		v.say(alive, v.conversation)
+		// That it cannot be said while there is no connection does not matter: it is not worth keeping.
+		_ = v.session.Type(v.conversation, true)
+		if v.random.IntN(8) > 0 || !v.change(alive) {
+			v.say(alive, v.conversation)
+		}
 		const shortest, longest = 200 * ms, 1200 * ms
 		pause(talking, within(v.random, shortest, longest))
 		if v.random.IntN(100) == 0 {
@@ -194,6 +206,8 @@ func (a *agent) answer(alive, talking context.Context) {
 			a.sending.Wait()
 			return
 		case conversation := <-a.questions:
+			seen := a.reader.Seen(conversation)
+			_ = a.session.Confirm(conversation, seen, seen)
 			if a.maySpeak(talking) {
 				a.say(alive, conversation)
 			}

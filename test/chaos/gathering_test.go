@@ -180,7 +180,7 @@ func (g *gathering) readAgain(limit time.Duration) {
 }
 
 func (g *gathering) freshReader(p *person, who client.Credentials) *oracle.Reader {
-	reader := g.world.oracle.NewReader(p.name + " (fresh reader at the end)")
+	reader := g.world.oracle.NewLateReader(p.name + " (fresh reader at the end)")
 	session := p.client.NewSession(who, client.Observer{
 		Event: func(f *protocol.Event) { reader.Event(f) }, CaughtUp: reader.CaughtUp, Reset: reader.Reset,
 	})
@@ -190,4 +190,21 @@ func (g *gathering) freshReader(p *person, who client.Credentials) *oracle.Reade
 		}
 	})
 	return reader
+}
+
+// counts says how often people connected, and how often witnesses began from nothing.
+func (g *gathering) counts() (connections, fresh int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, v := range g.visitors {
+		connections += v.connections.Load()
+	}
+	for _, a := range g.agents {
+		connections += a.connections.Load()
+	}
+	for _, e := range g.witnesses {
+		connections += e.sockets.Load()
+		fresh += e.fresh.Load()
+	}
+	return connections, fresh
 }

@@ -76,6 +76,9 @@ func (o *Oracle) Unanswered() string {
 			first = s
 		}
 	}
+	if first == nil && len(o.unchanged) > 0 {
+		return fmt.Sprintf("%d edits and deletions have no answer", len(o.unchanged))
+	}
 	if first == nil {
 		return ""
 	}
@@ -86,14 +89,16 @@ func (o *Oracle) Unanswered() string {
 
 // Summary is what an oracle has counted.
 type Summary struct {
-	// Acknowledged counts messages, Repeated further acknowledgements of the same.
+	// Acknowledged counts messages, edits and deletions, Repeated further acknowledgements of the same.
 	Acknowledged, Repeated int
-	Longest                Wait
+	// Deleted counts the messages deleted.
+	Deleted int
+	Longest Wait
 }
 
 // Summary returns the counts so far.
 func (o *Oracle) Summary() Summary {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return Summary{Acknowledged: o.acknowledged, Repeated: o.repeated, Longest: o.longest}
+	return Summary{Acknowledged: o.acknowledged, Repeated: o.repeated, Deleted: len(o.deleted), Longest: o.longest}
 }

@@ -57,11 +57,17 @@ type Oracle struct {
 	sent   map[uuid.UUID]*sent
 	// heads are the highest places known, floors the highest acknowledged.
 	heads, floors map[uuid.UUID]int64
-	epoch         int64
-	acknowledged  int
-	repeated      int
-	longest       Wait
-	violations    []string
+	// changes are the edits and deletions ever wanted of a message, unchanged those not acknowledged; deleted are the
+	// messages whose deletion was.
+	changes   map[uuid.UUID][]*Change
+	unchanged map[*Change]struct{}
+	deleted   map[uuid.UUID]struct{}
+
+	epoch        int64
+	acknowledged int
+	repeated     int
+	longest      Wait
+	violations   []string
 	// next is closed with the next acknowledgement, if anybody waits for it.
 	next chan struct{}
 }
@@ -77,6 +83,7 @@ func New(c clock.PassiveClock) *Oracle {
 	return &Oracle{
 		clock: c, entries: map[place]entry{}, places: map[uuid.UUID]place{}, sent: map[uuid.UUID]*sent{},
 		heads: map[uuid.UUID]int64{}, floors: map[uuid.UUID]int64{},
+		changes: map[uuid.UUID][]*Change{}, unchanged: map[*Change]struct{}{}, deleted: map[uuid.UUID]struct{}{},
 	}
 }
 
@@ -165,12 +172,10 @@ func (o *Oracle) saw(reader string, f *protocol.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	at := place{f.Conversation, f.Seq}
-	s := o.sent[f.ClientID]
-	switch {
-	case s == nil || s.Conversation != f.Conversation || s.Author != f.Author.ID:
-		o.violated("%s: %s was shown %s, which its author did not send there", at, reader, f.ClientID)
-	case f.Body.Reveal() != s.Body:
-		o.violated("%s: %s was shown another text than was sent", at, reader)
+	if f.Kind == protocol.KindMessage {
+		o.judgeMessage(reader, at, f)
+	} else {
+		o.judgeChange(reader, at, f)
 	}
 	o.stands(at, entry{id: f.ID, author: f.Author.ID, clientID: f.ClientID, by: reader})
 	o.checkEpoch(at, f.Epoch)

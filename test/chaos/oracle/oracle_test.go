@@ -114,6 +114,9 @@ func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
 		"a false count":     {func(s *script) { s.Audit(s.rows, map[uuid.UUID]int64{s.conversation: 4}) }, "counts 4"},
 		"a changed row":     {func(s *script) { s.rows[1].ID = uuid.New(); s.audit() }, "to the database"},
 		"a foreign row":     {func(s *script) { s.rows[1].ClientID = uuid.New(); s.audit() }, "did not send"},
+		"an unwanted edit":  {breakEdit, "nobody asked for"},
+		"an untold erasure": {breakErasure, "another text"},
+		"a text that stays": {breakDeletion, "shown what had been deleted"},
 		"one row too many":  {func(s *script) { s.next(); s.audit() }, "4 rows for 3 acknowledged"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -163,6 +166,64 @@ func breakTime(s *script) {
 	ack := *s.next()
 	ack.Seq = 2
 	s.Acknowledged(&ack)
+}
+
+// change edits or deletes the first message and returns the event a correct server would show.
+func (s *script) change(kind protocol.EventKind, body string) *protocol.Event {
+	c := &oracle.Change{
+		Conversation: s.conversation, Author: s.author, Target: s.events[0].ID, Kind: kind, Body: body,
+	}
+	s.Changing(c)
+	seq := int64(len(s.acks)) + 1
+	ack := &protocol.Ack{ClientID: uuid.New(), Conversation: s.conversation, Epoch: 1, Seq: seq, ID: uuid.New()}
+	s.Changed(c, ack)
+	s.acks = append(s.acks, ack)
+	s.events = append(s.events, &protocol.Event{
+		Conversation: s.conversation, Epoch: 1, Seq: seq, ID: ack.ID, Kind: kind, Target: &c.Target,
+		Author: protocol.Person{Kind: protocol.Visitor, ID: s.author}, ClientID: ack.ClientID, Body: protocol.NewText(body),
+	})
+	s.rows = append(s.rows, oracle.Row{
+		Conversation: s.conversation, Seq: seq, ID: ack.ID, Author: s.author, ClientID: ack.ClientID,
+	})
+	return s.events[len(s.events)-1]
+}
+
+func erase(e *protocol.Event) { e.Body, e.Erased = protocol.Text{}, true }
+
+func breakEdit(s *script) {
+	s.change(protocol.KindEdit, "bye").Body = protocol.NewText("never")
+	s.show(s.events...)
+}
+
+// breakErasure takes away a text that nobody deleted.
+func breakErasure(s *script) {
+	erase(s.events[0])
+	s.show(s.events...)
+}
+
+func breakDeletion(s *script) {
+	s.change(protocol.KindDeletion, "")
+	s.reader = s.NewLateReader("a late reader")
+	s.show(s.events...)
+}
+
+func TestEditsAndDeletionsHavePlacesInTheOrder(t *testing.T) {
+	s := begin(2)
+	edit := s.change(protocol.KindEdit, "bye")
+	s.show(s.events...)
+	s.change(protocol.KindDeletion, "")
+	s.show(s.events[3])
+	erase(s.events[0])
+	erase(edit)
+	s.reader = s.NewLateReader("a late reader")
+	s.show(s.events...)
+	s.audit()
+	if v := s.Violations(); len(v) > 0 {
+		t.Errorf("violations: %s", strings.Join(v, "\n"))
+	}
+	if got := s.Summary(); got.Acknowledged != 4 || got.Deleted != 1 {
+		t.Errorf("counted %+v", got)
+	}
 }
 
 func TestAnAcknowledgementCanBeAwaited(t *testing.T) {

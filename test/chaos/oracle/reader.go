@@ -16,6 +16,8 @@ import (
 type Reader struct {
 	oracle *Oracle
 	name   string
+	// late says that the reader came after everything was said.
+	late bool
 
 	mu   sync.Mutex
 	seen map[uuid.UUID]int64
@@ -24,6 +26,13 @@ type Reader struct {
 // NewReader begins with the first event of every conversation.
 func (o *Oracle) NewReader(name string) *Reader {
 	return &Reader{oracle: o, name: name, seen: map[uuid.UUID]int64{}}
+}
+
+// NewLateReader is a reader that begins when everything is said and acknowledged: nothing deleted may be shown to it.
+func (o *Oracle) NewLateReader(name string) *Reader {
+	r := o.NewReader(name)
+	r.late = true
+	return r
 }
 
 // Event must be called with every event, in the order they came.
@@ -36,6 +45,9 @@ func (r *Reader) Event(f *protocol.Event) {
 		r.oracle.Violated("conversation %s: %s was shown seq %d after %d", f.Conversation, r.name, f.Seq, last)
 	}
 	r.oracle.saw(r.name, f)
+	if r.late {
+		r.oracle.checkErased(r.name, f)
+	}
 }
 
 // CaughtUp must be called when the server says that everything so far was sent.
