@@ -39,7 +39,7 @@ func findUser() (*syscall.Credential, error) {
 
 // runTied starts cmd on a thread of its own, because the kernel sends the death signal when that thread ends. The
 // returned function stops the process at once and waits for its end.
-func runTied(cmd *exec.Cmd, logFile string) (func(), error) {
+func runTied(cmd *exec.Cmd, logFile string) (stop func(), err error) {
 	log, err := os.OpenFile(filepath.Clean(logFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)

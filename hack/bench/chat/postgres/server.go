@@ -48,6 +48,7 @@ type Server struct {
 	bin    string
 	user   *syscall.Credential
 	port   int32
+	pid    int
 	stop   func()
 	admin  *pgx.Conn
 	// client is the chat servers' certificate.
@@ -158,9 +159,11 @@ func (s *Server) run(ctx context.Context) error {
 		args = append(args, "-c", setting)
 	}
 	var err error
-	if s.stop, err = runTied(s.command(context.WithoutCancel(ctx), "postgres", args...), s.file("log")); err != nil {
+	cmd := s.command(context.WithoutCancel(ctx), "postgres", args...)
+	if s.stop, err = runTied(cmd, s.file("log")); err != nil {
 		return err
 	}
+	s.pid = cmd.Process.Pid
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {

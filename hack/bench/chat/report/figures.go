@@ -45,6 +45,7 @@ func deliveryOf(m *trial.Measurement) *hdrhistogram.Histogram { return m.Deliver
 func afterOf(m *trial.Measurement) *hdrhistogram.Histogram    { return m.After }
 
 func cpuOf(m *trial.Measurement) float64        { return m.CPU }
+func databaseOf(m *trial.Measurement) float64   { return m.DatabaseCPU }
 func flushesOf(m *trial.Measurement) float64    { return m.Flushes }
 func throughputOf(m *trial.Measurement) float64 { return m.Throughput }
 

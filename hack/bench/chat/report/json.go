@@ -50,6 +50,7 @@ type run struct {
 	After         quantiles `json:"deliveryAfterAckMilliseconds"`
 	Lag           quantiles `json:"generatorLagMilliseconds"`
 	CPU           float64   `json:"cpuSecondsPerThousand"`
+	DatabaseCPU   float64   `json:"databaseCPUSecondsPerThousand"`
 	FlushesPerAck float64   `json:"walFlushesPerAck"`
 }
 
@@ -89,7 +90,7 @@ func runOf(m *trial.Measurement) *run {
 		Rate: m.Rate, Throughput: m.Throughput, Sent: m.Sent, Acked: m.Acked, Refused: m.Refused,
 		Unanswered: m.Unanswered, Undelivered: m.Undelivered, CutShort: m.CutShort,
 		Ack: quantilesOf(m.Ack), Delivery: quantilesOf(m.Delivery), After: quantilesOf(m.After), Lag: quantilesOf(m.Lag),
-		CPU: m.CPU, FlushesPerAck: m.Flushes,
+		CPU: m.CPU, DatabaseCPU: m.DatabaseCPU, FlushesPerAck: m.Flushes,
 	}
 }
 

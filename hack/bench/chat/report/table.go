@@ -54,15 +54,16 @@ func table(out io.Writer, title string, rows func(w io.Writer)) {
 func (r *Report) printRun(out io.Writer, title string, run pick) {
 	table(out, title, func(w io.Writer) {
 		fmt.Fprintln(w, "target\tacks/s\tack p50\tack p99\tdelivery p50\tdelivery p99\tafter ack p99\t"+
-			"CPU s/1000\tWAL flushes/ack\trefused\tnot kept up\tlag p99\t")
+			"CPU s/1000\tPostgreSQL's\tWAL flushes/ack\trefused\tnot kept up\tlag p99\t")
 		for _, name := range r.names() {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", name,
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", name,
 				number(r.median(name, figure(run, throughputOf)), 0),
 				number(r.median(name, millis(run, ackOf, 50)), 2), number(r.median(name, millis(run, ackOf, 99)), 2),
 				number(r.median(name, millis(run, deliveryOf, 50)), 2),
 				number(r.median(name, millis(run, deliveryOf, 99)), 2),
 				number(r.median(name, millis(run, afterOf, 99)), 2),
-				number(r.median(name, figure(run, cpuOf)), 3), number(r.median(name, figure(run, flushesOf)), 3),
+				number(r.median(name, figure(run, cpuOf)), 3), number(r.median(name, figure(run, databaseOf)), 3),
+				number(r.median(name, figure(run, flushesOf)), 3),
 				number(r.median(name, figure(run, func(m *trial.Measurement) float64 { return float64(m.Refused) })), 0),
 				number(r.median(name, figure(run, behind)), 0),
 				number(r.median(name, figure(run, lag)), 2))

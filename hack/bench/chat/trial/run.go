@@ -18,6 +18,8 @@ type Measurement struct {
 	// CPU is the server's processor time per 1,000 acknowledgements, in seconds; CPUSlices that of each second.
 	CPU       float64
 	CPUSlices []float64
+	// DatabaseCPU is the database's.
+	DatabaseCPU float64
 	// Flushes of the write-ahead log per acknowledgement.
 	Flushes float64
 }
@@ -59,6 +61,7 @@ func (m *Measurement) account(samples []sample) {
 	first, last := samples[0], samples[len(samples)-1]
 	if acks := last.acks - first.acks; acks > 0 {
 		m.CPU = perThousand(last.cpu-first.cpu, acks)
+		m.DatabaseCPU = perThousand(last.database-first.database, acks)
 		m.Flushes = float64(last.flushes-first.flushes) / float64(acks)
 	}
 }

@@ -14,7 +14,8 @@ import (
 // sample is what the server had done and spent at a moment.
 type sample struct {
 	acks, flushes int64
-	cpu           time.Duration
+	// cpu is the chat server's, database the database's.
+	cpu, database time.Duration
 }
 
 const sampleEvery = time.Second
@@ -62,6 +63,12 @@ func (sm *sampler) run(ctx context.Context, s *Session, ledger *load.Ledger) err
 		if err != nil {
 			return err
 		}
-		sm.samples = append(sm.samples, sample{acks: ledger.AckCount(), flushes: flushes, cpu: usage.CPU})
+		database, err := s.plan.Database.CPU()
+		if err != nil {
+			return err
+		}
+		sm.samples = append(sm.samples, sample{
+			acks: ledger.AckCount(), flushes: flushes, cpu: usage.CPU, database: database,
+		})
 	}
 }
