@@ -19,7 +19,21 @@ describe('a conversation', () => {
     expect(await visitor.lines.last().textContent()).toContain(AGENT.displayName);
     await visitor.say('Thank you!');
     await eventually(() => agent.transcript(), ['Do you ship to Norway?', 'We do.', 'Thank you!']);
-    await eventually(() => visitor.log.getByText('Sent', { exact: true }).count(), 2);
+    // The agent has the conversation open, so what was said is read.
+    await eventually(() => visitor.log.getByText('Read', { exact: true }).count(), 2);
+  });
+
+  test('shows who writes, and only while they do', async () => {
+    const agent = await stage.agent();
+    const visitor = await stage.visitor();
+    await visitor.begin({ name: 'Mia', body: 'Hello?' });
+    await agent.choose('Mia');
+    await agent.say('Hello Mia.');
+    await agent.answer.fill('Let me');
+    await visitor.typing.waitFor();
+    expect(await visitor.typing.textContent()).toContain(AGENT.displayName);
+    await agent.answer.fill('');
+    await visitor.typing.waitFor({ state: 'detached' });
   });
 
   test('survives a server that drops everyone and loses acknowledgements: nothing lost, nothing twice', async () => {
@@ -126,7 +140,7 @@ describe('a conversation', () => {
     await page.goto(`${stage.host.origin}/widget/`);
     await page.getByLabel('Your message').fill('hello');
     await page.getByRole('button', { name: 'Start chat' }).click();
-    await page.getByText('Sent', { exact: true }).waitFor();
+    await page.getByText(/^(Sent|Delivered|Read)$/).waitFor();
   });
 });
 

@@ -16,7 +16,9 @@ export class VisitorPanel {
     this.lines = this.log.locator('.line');
     this.bodies = this.log.locator('.body');
     /** The mark of the last message, once it is durable. */
-    this.lastSent = this.lines.last().getByText('Sent', { exact: true });
+    this.lastSent = this.lines.last().getByText(/^(Sent|Delivered|Read)$/);
+    /** Says that an agent writes. */
+    this.typing = root.getByText(/ is typing…$/);
     this.status = root.locator('header').getByRole('status');
     this.notice = root.locator('.notice');
     this.close = root.getByRole('button', { name: 'Close chat' });

@@ -1,7 +1,16 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { BackIcon, clockTime, Composer, dayName, linesOf, Transcript } from '@chattenant/design';
+import {
+  BackIcon,
+  clockTime,
+  Composer,
+  dayName,
+  linesOf,
+  nameIn,
+  Transcript,
+  TypingStatus,
+} from '@chattenant/design';
 import { systemClock, type ChatClient, type ConversationView, type Participant } from '@chattenant/protocol';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { titleOf } from './attention';
@@ -26,6 +35,9 @@ export function Conversation({ conversation, self, client, drafts, onBack }: Con
     input.current?.focus();
   }, []);
   const nameOf = ({ kind, displayName }: Participant) => (kind === 'visitor' ? title : (displayName ?? ''));
+  const writers = conversation.others.typing.map((who) =>
+    who.kind === 'visitor' ? title : (nameIn(conversation.events, who, nameOf) ?? text.anAgent),
+  );
   return (
     <>
       <Head conversation={conversation} title={title} onBack={onBack} />
@@ -40,6 +52,7 @@ export function Conversation({ conversation, self, client, drafts, onBack }: Con
           client.discard(clientId);
         }}
       />
+      <TypingStatus names={writers} />
       <Composer
         label={text.answer}
         draft={draft}
@@ -47,6 +60,7 @@ export function Conversation({ conversation, self, client, drafts, onBack }: Con
         onDraft={(next) => {
           drafts.set(id, next);
           setDraft(next);
+          client.typing(id, next !== '');
         }}
         onSend={(body) => {
           client.send({ kind: 'conversation', id }, body);

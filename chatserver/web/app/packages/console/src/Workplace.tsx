@@ -1,7 +1,7 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { LinkStatus } from '@chattenant/design';
+import { LinkStatus, usePageVisible } from '@chattenant/design';
 import type { ConversationView } from '@chattenant/protocol';
 import { useEffect, useState } from 'preact/hooks';
 import { Attention, byActivity, titleOf } from './attention';
@@ -9,7 +9,6 @@ import { Conversation } from './Conversation';
 import { ConversationList } from './ConversationList';
 import type { Desk, DeskState, View } from './desk';
 import { text } from './text';
-import { usePageVisible } from './visible';
 
 export interface WorkplaceProps {
   readonly desk: Desk;
@@ -26,6 +25,9 @@ export function Workplace({ desk, state, view: { agent, client, snapshot } }: Wo
   const conversations = byActivity(snapshot.conversations);
   const chosen = conversations.find(({ id }) => id === chosenId);
   if (chosen && visible) attention.markRead(chosen);
+  useEffect(() => {
+    if (chosen && visible) client.read(chosen.id);
+  }, [client, chosen, visible]);
   const unread = (conversation: ConversationView) => attention.unread(conversation);
   const news = conversations.filter((conversation) => unread(conversation) > 0);
   useTitle(news.length, state.info?.displayName);

@@ -47,6 +47,7 @@ export const text = {
   noContact: 'No contact details given',
   log: (title: string) => `Conversation with ${title}`,
   answer: 'Your answer',
+  anAgent: 'A colleague',
 } as const;
 
 function problem({ code, retryAfterMs }: ApiError): string {

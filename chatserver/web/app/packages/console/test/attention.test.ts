@@ -15,7 +15,8 @@ function conversation(id: string, speakers: string, hour = 12): ConversationView
     const place = { conversation: id, epoch: 1, seq };
     return { type: 'event', ...place, id: `${seq}`, kind: 'message', author, clientId: `${seq}`, body: 'b', at };
   });
-  return { id, openedAt, events, complete: true, pending: [] };
+  const others = { delivered: 0, read: 0, typing: [] };
+  return { id, openedAt, events, complete: true, others, pending: [] };
 }
 
 describe('attention', () => {

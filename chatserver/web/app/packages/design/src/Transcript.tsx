@@ -105,11 +105,11 @@ function Said({ line: { body, changed } }: { readonly line: Line }) {
 
 function MarkOf({ mark }: { readonly mark: Mark }) {
   if (mark === 'failed') return <strong>{text.failed}</strong>;
-  if (mark !== 'sent') return <span>{text[mark]}</span>;
+  if (mark === 'queued' || mark === 'sending') return <span>{text[mark]}</span>;
   return (
     <>
       <CheckIcon />
-      <span class="unseen">{text.sent}</span>
+      <span class={mark === 'sent' ? 'unseen' : undefined}>{text[mark]}</span>
     </>
   );
 }

@@ -1,11 +1,11 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { ConversationView, EventFrame, Participant, PendingMessage } from '@chattenant/protocol';
+import type { ConversationView, EventFrame, Participant, PendingMessage, Reference } from '@chattenant/protocol';
 import { sameDay } from './times';
 
 /** How far a message has got. */
-export type Mark = 'queued' | 'sending' | 'sent' | 'failed';
+export type Mark = 'queued' | 'sending' | 'sent' | 'delivered' | 'read' | 'failed';
 
 /** One message as it is drawn. */
 export interface Line {
@@ -44,18 +44,31 @@ export interface Naming {
   readonly over?: boolean;
 }
 
+/** What of a conversation is drawn. */
+export type Drawn = Pick<ConversationView, 'events' | 'pending'> & Partial<Pick<ConversationView, 'others'>>;
+
 /** The lines of a conversation: what happened, then what is on its way. */
-export function linesOf(conversation: Pick<ConversationView, 'events' | 'pending'>, naming: Naming): readonly Line[] {
+export function linesOf(conversation: Drawn, naming: Naming): readonly Line[] {
   const edits = lastEdits(conversation.events);
   const events = conversation.events
     .filter(({ kind }) => kind === 'message')
-    .map((event) => ({ ...lineOf(event, naming), ...changeOf(event, edits.get(event.id)) }));
+    .map((event) => ({
+      ...lineOf(event, naming),
+      ...changeOf(event, edits.get(event.id)),
+      mark: markOf(event, conversation.others),
+    }));
   const pending = conversation.pending.map((message) => pendingLine(message, naming));
   return [...events, ...pending].map((line, index, lines) => {
     const before = lines[index - 1];
     const newDay = !before || !sameDay(before.at, line.at);
     return { ...line, newDay, turn: newDay || before.author !== line.author || before.own !== line.own };
   });
+}
+
+/** The name under which somebody spoke in a conversation, if they did. */
+export function nameIn(events: readonly EventFrame[], who: Reference, nameOf: Naming['nameOf']): string | undefined {
+  const spoken = events.findLast(({ author }) => author.id === who.id);
+  return spoken && nameOf(spoken.author);
 }
 
 /** The edit that counts for each message that has one: the last. */
@@ -68,10 +81,15 @@ function changeOf({ erased }: EventFrame, edit: EventFrame | undefined): Pick<Li
   return edit ? { changed: 'edited', body: edit.body } : {};
 }
 
-function lineOf({ author, clientId, body, at }: EventFrame, { self, nameOf }: Naming): Bare {
+function markOf({ seq }: EventFrame, others: Drawn['others']): Mark {
+  if (!others || others.delivered < seq) return 'sent';
+  return others.read < seq ? 'delivered' : 'read';
+}
+
+function lineOf({ author, clientId, body, at }: EventFrame, { self, nameOf }: Naming): Omit<Bare, 'mark'> {
   const own = author.id === self?.id;
   const key = `${author.id} ${clientId}`;
-  return { key, own, author: nameOf(author), body, at: Date.parse(at), mark: 'sent' };
+  return { key, own, author: nameOf(author), body, at: Date.parse(at) };
 }
 
 function pendingLine(message: PendingMessage, { self, nameOf, over = false }: Naming): Bare {

@@ -18,6 +18,7 @@ import {
 } from './frames';
 import { GapWatch } from './gaps';
 import { Link, type LinkDeps, type LinkOwner, type LinkState } from './link';
+import { Signals, type Others, type Signal } from './signals';
 import { Outbox, type PendingMessage, type PendingOpening, type Target } from './outbox';
 import { Transcripts, type Transcript } from './transcript';
 import type { WakeSignal } from './wake';
@@ -36,6 +37,8 @@ export interface ConversationView {
   readonly events: readonly EventFrame[];
   /** False while events are known to be missing. */
   readonly complete: boolean;
+  /** How far the other side is, and who of them types. */
+  readonly others: Others;
   /** Own messages that are not among the events yet, oldest first. */
   readonly pending: readonly PendingMessage[];
 }
@@ -66,6 +69,7 @@ export class ChatClient {
   readonly #outbox = new Outbox();
   readonly #transcripts = new Transcripts();
   readonly #gaps: GapWatch;
+  readonly #signals: Signals;
   readonly #flushing: Alarm;
   readonly #notifying: Alarm;
   readonly #listeners = new Set<() => void>();
@@ -80,6 +84,15 @@ export class ChatClient {
     this.#flushing = new Alarm(deps.clock);
     this.#notifying = new Alarm(deps.clock);
     this.#link = new Link(deps, this.#owner());
+    this.#signals = new Signals({
+      clock: deps.clock,
+      send: (frame) => {
+        if (this.#link.ready) this.#link.send(frame);
+      },
+      changed: () => {
+        this.#changed();
+      },
+    });
     this.#gaps = new GapWatch(deps.clock, () => {
       this.#link.reconnect();
     });
@@ -100,6 +113,7 @@ export class ChatClient {
     this.#link.stop();
     this.#flushing.clear();
     this.#gaps.clear();
+    this.#signals.lost();
   }
 
   /** Calls the listener after changes, several at once where they come together. Answers with the way to stop. */
@@ -131,6 +145,17 @@ export class ChatClient {
     this.#outboxChanged();
   }
 
+  /** The user sees everything of a conversation that is here. */
+  read(conversation: string): void {
+    const transcript = this.#transcripts.get(conversation);
+    if (transcript) this.#signals.read(conversation, transcript.seq);
+  }
+
+  /** The user writes in a conversation, or has stopped. */
+  typing(conversation: string, typing: boolean): void {
+    this.#signals.typing(conversation, typing);
+  }
+
   /** Tries something that failed once more; being known by its client id, it cannot appear twice. */
   retry(clientId: string): void {
     this.#outbox.retry(clientId);
@@ -150,10 +175,16 @@ export class ChatClient {
         this.#welcomed(frame);
       },
       received: (frame) => {
-        this.#received(frame);
+        if (frame.type !== 'typing' && frame.type !== 'receipt') {
+          this.#received(frame);
+          return;
+        }
+        this.#signals.heard(frame);
+        this.#changed();
       },
       lost: () => {
         this.#outbox.connectionLost();
+        this.#signals.lost();
         this.#flushing.clear();
         this.#gaps.clear();
       },
@@ -173,10 +204,11 @@ export class ChatClient {
     this.#self = frame.self;
     // A cursor that `hello` had no room for is not answered by a `reset`: the epoch tells as well.
     for (const { id } of this.#transcripts.outdated(frame.epoch)) this.#reset(id, frame.epoch);
+    this.#signals.connected();
     this.#outboxChanged();
   }
 
-  #received(frame: ServerFrame): void {
+  #received(frame: Exclude<ServerFrame, Signal>): void {
     switch (frame.type) {
       case 'conversation':
         this.#observe(this.#transcripts.announce(frame), false);
@@ -213,6 +245,7 @@ export class ChatClient {
 
   #reset(conversation: string, epoch: number): void {
     this.#transcripts.reset(conversation, epoch);
+    this.#signals.reset(conversation);
     this.#outbox.unacknowledge(conversation);
   }
 
@@ -223,6 +256,8 @@ export class ChatClient {
       return;
     }
     if (frame.author.id === this.#self?.id) this.#outbox.confirmed(frame.clientId);
+    this.#signals.spoke(frame.conversation, frame.author.id);
+    this.#signals.received(frame.conversation, frame.seq);
     const transcript = this.#transcripts.get(frame.conversation);
     if (transcript) this.#observe(transcript, appended === 'added');
   }
@@ -297,6 +332,7 @@ export class ChatClient {
       ...(transcript.contact && { contact: transcript.contact }),
       events: transcript.events,
       complete: !transcript.behind,
+      others: this.#signals.othersIn(transcript.id, this.#self?.kind),
       pending: messages.filter(({ target }) => target.kind === 'conversation' && target.id === transcript.id),
     }));
     return { link: this.#link.state, ...(this.#self && { self: this.#self }), conversations, openings };

@@ -27,11 +27,9 @@ const shaped =
 const isCode: Check = (value) => ERROR_CODES.some((code) => code === value);
 const isHeads: Check = (value) => isRecord(value) && Object.values(value).every(isCount);
 const isContact = shaped({ name: optional(isString), email: optional(isString) });
-const isParticipant = shaped({
-  kind: (value) => value === 'visitor' || value === 'agent',
-  id: isString,
-  displayName: optional(isString),
-});
+const isKind: Check = (value) => value === 'visitor' || value === 'agent';
+const isReference = shaped({ kind: isKind, id: isString });
+const isParticipant = shaped({ kind: isKind, id: isString, displayName: optional(isString) });
 const place: Shape = { conversation: isString, epoch: isCount, seq: isCount };
 
 const shapes: Readonly<Record<ServerFrame['type'], Shape>> = {
@@ -52,6 +50,8 @@ const shapes: Readonly<Record<ServerFrame['type'], Shape>> = {
   reset: { conversation: isString, epoch: isCount },
   opened: { clientId: isString, conversation: isString, openedAt: isString },
   ack: { ...place, clientId: isString, id: isString, at: isString },
+  typing: { conversation: isString, author: isReference, typing: (value) => typeof value === 'boolean' },
+  receipt: { conversation: isString, reader: isReference, delivered: isCount, read: isCount },
   heartbeat: { heads: isHeads },
   drain: { reconnectAfterMs: isCount },
   error: { code: isCode, message: isString, clientId: optional(isString), retryAfterMs: optional(isCount) },

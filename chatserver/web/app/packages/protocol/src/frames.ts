@@ -25,6 +25,9 @@ export interface Participant {
   readonly displayName?: string;
 }
 
+/** Who somebody is, without a name. */
+export type Reference = Pick<Participant, 'kind' | 'id'>;
+
 export const ERROR_CODES = [
   'invalid_request',
   'unauthenticated',
@@ -63,7 +66,22 @@ export interface PingFrame {
   readonly type: 'ping';
 }
 
-export type ClientFrame = HelloFrame | OpenFrame | SendFrame | PingFrame;
+/** The user began or stopped writing. */
+export interface TypingFrame {
+  readonly type: 'typing';
+  readonly conversation: string;
+  readonly typing: boolean;
+}
+
+/** How far everything has arrived here, and how far the user has read. */
+export interface ReceiptFrame {
+  readonly type: 'receipt';
+  readonly conversation: string;
+  readonly delivered: number;
+  readonly read: number;
+}
+
+export type ClientFrame = HelloFrame | OpenFrame | SendFrame | PingFrame | TypingFrame | ReceiptFrame;
 
 export interface WelcomeFrame {
   readonly type: 'welcome';
@@ -130,6 +148,16 @@ export interface AckFrame {
   readonly at: string;
 }
 
+/** Somebody else began or stopped writing. */
+export interface TypingNotice extends TypingFrame {
+  readonly author: Reference;
+}
+
+/** How far somebody has received and read. */
+export interface ReceiptNotice extends ReceiptFrame {
+  readonly reader: Reference;
+}
+
 export interface HeartbeatFrame {
   readonly type: 'heartbeat';
   readonly heads: Readonly<Record<string, number>>;
@@ -156,6 +184,8 @@ export type ServerFrame =
   | ResetFrame
   | OpenedFrame
   | AckFrame
+  | TypingNotice
+  | ReceiptNotice
   | HeartbeatFrame
   | DrainFrame
   | ErrorFrame;

@@ -11,6 +11,7 @@ export * from './frames';
 export { GAP_AFTER_MS } from './gaps';
 export * from './limits';
 export { PROBE_TIMEOUT_MS, SILENCE_MS, STABLE_AFTER_MS, WELCOME_TIMEOUT_MS, type LinkState } from './link';
+export { RECEIPT_DELAY_MS, TYPING_HOLDS_MS, TYPING_REPEAT_MS, type Others } from './signals';
 export { MAX_CURSORS } from './transcript';
 export { ANSWER_TIMEOUT_MS, type Failure, type PendingMessage, type PendingOpening, type Target } from './outbox';
 export { ABNORMAL_CLOSE, webSocketTransport, type Connection, type Transport, type TransportEvents } from './transport';

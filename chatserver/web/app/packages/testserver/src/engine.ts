@@ -2,7 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { randomUUID } from 'node:crypto';
-import type { ClientFrame, Contact, ErrorCode, EventFrame, Participant, ServerFrame } from '@chattenant/protocol';
+import type {
+  ClientFrame,
+  Contact,
+  ErrorCode,
+  EventFrame,
+  Participant,
+  ReceiptNotice,
+  ServerFrame,
+  TypingNotice,
+} from '@chattenant/protocol';
 import { MAX_BODY_CHARACTERS, PROTOCOL_VERSION } from '@chattenant/protocol';
 
 /** The server's end of one connection. */
@@ -24,6 +33,7 @@ interface Conversation {
   readonly openedAt: string;
   readonly contact: Contact;
   events: EventFrame[];
+  readonly receipts: Map<string, ReceiptNotice>;
 }
 
 export interface EngineOptions {
@@ -117,7 +127,8 @@ export class Engine {
     const known = this.#opened.get(key) ?? this.readable(self)[0]?.id;
     const existing = known === undefined ? undefined : this.#conversations.get(known);
     const openedAt = new Date(this.#now()).toISOString();
-    const conversation = existing ?? { id: randomUUID(), visitor: self.id, openedAt, contact, events: [] };
+    const fresh = { id: randomUUID(), visitor: self.id, openedAt, contact, events: [], receipts: new Map() };
+    const conversation: Conversation = existing ?? fresh;
     this.#opened.set(key, conversation.id);
     this.#conversations.set(conversation.id, conversation);
     if (!existing) for (const session of this.#sessions) session.announce(conversation);
@@ -140,6 +151,11 @@ export class Engine {
 
   fanOut(event: EventFrame): void {
     for (const session of this.#sessions) session.deliver(event);
+  }
+
+  /** Tells everyone else who reads the conversation. */
+  mention(notice: TypingNotice | ReceiptNotice, from: Session): void {
+    for (const session of this.#sessions) if (session !== from) session.deliver(notice);
   }
 }
 
@@ -184,9 +200,9 @@ export class Session {
     this.peer.send({ type: 'conversation', conversation: id, openedAt, head, ...seen });
   }
 
-  deliver(event: EventFrame): void {
-    const conversation = this.#engine.conversations.find(({ id }) => id === event.conversation);
-    if (conversation && this.#reads(conversation)) this.peer.send(event);
+  deliver(frame: EventFrame | TypingNotice | ReceiptNotice): void {
+    const conversation = this.#engine.conversations.find(({ id }) => id === frame.conversation);
+    if (conversation && this.#reads(conversation)) this.peer.send(frame);
   }
 
   heartbeat(): void {
@@ -206,7 +222,18 @@ export class Session {
     else if (!this.self) this.#error(frame, 'unauthenticated');
     else if (frame.type === 'ping') this.heartbeat();
     else if (frame.type === 'open') this.#open(this.self, frame);
-    else this.#send(this.self, frame, cutAfterCommit);
+    else if (frame.type === 'send') this.#send(this.self, frame, cutAfterCommit);
+    else this.#mention(this.self, frame);
+  }
+
+  #mention({ kind, id }: Participant, frame: Extract<ClientFrame, { type: 'typing' | 'receipt' }>): void {
+    if (frame.type === 'typing') {
+      this.#engine.mention({ ...frame, author: { kind, id } }, this);
+      return;
+    }
+    const notice = { ...frame, reader: { kind, id } };
+    this.#engine.conversations.find((conversation) => conversation.id === frame.conversation)?.receipts.set(id, notice);
+    this.#engine.mention(notice, this);
   }
 
   #hello({ token, cursors }: Extract<ClientFrame, { type: 'hello' }>): void {
@@ -223,13 +250,14 @@ export class Session {
   }
 
   #catchUp(conversation: Conversation, cursor: { epoch: number; seq: number } | undefined): void {
-    const { id, events } = conversation;
+    const { id, events, receipts } = conversation;
     const { epoch } = this.#engine;
     this.announce(conversation);
     const resumes = cursor?.epoch === epoch && cursor.seq <= events.length;
     if (cursor && !resumes) this.peer.send({ type: 'reset', conversation: id, epoch });
     for (const event of events.slice(resumes ? cursor.seq : 0)) this.peer.send(event);
     this.peer.send({ type: 'caught_up', conversation: id, epoch, seq: events.length });
+    for (const receipt of receipts.values()) this.peer.send(receipt);
   }
 
   #open(self: Participant, { clientId, contact }: Extract<ClientFrame, { type: 'open' }>): void {

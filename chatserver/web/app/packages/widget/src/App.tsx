@@ -8,7 +8,7 @@ import type { Embedding } from './embedding';
 import type { Panel, View } from './panel';
 import { StartForm } from './StartForm';
 import { text } from './text';
-import { useUnread } from './unread';
+import { useReading, useUnread } from './unread';
 
 export interface AppProps {
   readonly panel: Panel;
@@ -23,6 +23,7 @@ export function App({ panel, embedding }: AppProps) {
   const screen = useRef<HTMLDivElement>(null);
   const { kind } = view;
   useUnread(view, shown, embedding);
+  useReading(panel, view, shown);
   useEffect(() => {
     // Whoever opens the panel or moves on in it continues where something can be done.
     if (shown) (input.current ?? screen.current?.querySelector<HTMLElement>('h2'))?.focus();

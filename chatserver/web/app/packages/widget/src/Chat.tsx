@@ -1,7 +1,7 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { Composer, linesOf, Transcript, type InputRef } from '@chattenant/design';
+import { Composer, linesOf, nameIn, Transcript, TypingStatus, type InputRef } from '@chattenant/design';
 import type { EventFrame, Info, Participant } from '@chattenant/protocol';
 import { useState } from 'preact/hooks';
 import { Notice } from './Notice';
@@ -19,7 +19,10 @@ export interface ChatProps {
 export function Chat({ info, panel, view: { snapshot, thread }, inputRef }: ChatProps) {
   const nameOf = ({ displayName }: Participant) => displayName || info.displayName;
   const over = snapshot.link.kind === 'refused';
-  const messages = { events: eventsOf(thread), pending: thread?.pending ?? [] };
+  const events = eventsOf(thread);
+  const others = thread && 'others' in thread ? thread.others : undefined;
+  const messages = { events, pending: thread?.pending ?? [], ...(others && { others }) };
+  const writers = others?.typing.map((who) => nameIn(events, who, nameOf) ?? info.displayName) ?? [];
   return (
     <>
       <Transcript
@@ -36,6 +39,7 @@ export function Chat({ info, panel, view: { snapshot, thread }, inputRef }: Chat
       <p class="hint" role="status">
         {hintFor(thread)}
       </p>
+      <TypingStatus names={writers} />
       <Next thread={thread} refused={over} panel={panel} inputRef={inputRef} />
       <Notice info={info} brief />
     </>
@@ -67,7 +71,10 @@ function Next({ thread, refused, panel, inputRef }: NextProps) {
     <Composer
       label={text.message}
       draft={draft}
-      onDraft={setDraft}
+      onDraft={(next) => {
+        setDraft(next);
+        panel.typing(next !== '');
+      }}
       inputRef={inputRef}
       onSend={(body) => {
         panel.say(body);

@@ -114,6 +114,18 @@ export class Panel {
     if (thread) this.#client?.send(targetOf(thread), body);
   }
 
+  /** The visitor sees what is there. */
+  read(): void {
+    const thread = this.#client && threadOf(this.#client.snapshot());
+    if (thread && 'id' in thread) this.#client?.read(thread.id);
+  }
+
+  /** The visitor writes, or has stopped. */
+  typing(typing: boolean): void {
+    const thread = this.#client && threadOf(this.#client.snapshot());
+    if (thread && 'id' in thread) this.#client?.typing(thread.id, typing);
+  }
+
   retry(clientId: string): void {
     this.#client?.retry(clientId);
   }

@@ -3,7 +3,7 @@
 
 import { useEffect, useState } from 'preact/hooks';
 
-/** Whether the agent can see the page: what arrives in a hidden tab is not read. */
+/** Whether the user can see the page: what arrives in a hidden tab is not read. */
 export function usePageVisible(): boolean {
   const [visible, setVisible] = useState(document.visibilityState === 'visible');
   useEffect(() => {
