@@ -39,7 +39,7 @@ demo: ## Bring up a cluster, install ChatTenant and chat through two tenants (qu
 	go run ./hack/demo
 
 .PHONY: test
-test: test-prerequisites lint checks unit test-api test-postgres test-web ## Run every check and test, in the end on a real cluster
+test: test-prerequisites lint checks unit test-api test-postgres test-chaos test-web ## Run every check and test, in the end on a real cluster
 	hack/localcluster/cluster.sh borrow $(MAKE) e2e demo
 
 .PHONY: test-prerequisites
@@ -126,6 +126,14 @@ test-postgres: ## Test the chat server and the database's set-up against a real 
 	CGO_ENABLED=1 go test -race ./chatserver/... ./cmd/chatserver
 	go test -tags postgres ./controllers/desired
 
+.PHONY: test-chaos
+test-chaos: ## Break chat servers and PostgreSQL for a minute and check that nothing acknowledged is lost
+	go test -tags chaos -run Chaos -count=1 ./test/chaos -chaos.duration=60s -chaos.faults=25
+
+.PHONY: chaos
+chaos: ## The same with 120 faults, from a seed that it prints
+	go test -tags chaos -v -run Chaos -count=1 -timeout=60m ./test/chaos -chaos.duration=6m -chaos.faults=120
+
 .PHONY: test-web
 test-web: web ## Test the widget and the console, also in a real browser
 	npm --prefix $(WEB) run test
@@ -135,6 +143,10 @@ test-web: web ## Test the widget and the console, also in a real browser
 e2e: ## Test the whole product on the cluster
 	go run ./hack/demo install
 	KUBECONFIG="$$(hack/localcluster/cluster.sh kubeconfig)" go test -tags e2e -count=1 -timeout=40m ./test/e2e/...
+
+.PHONY: bench-chat
+bench-chat: ## Measure the chat server against a bare pipe, a naive server and centrifuge
+	go -C hack/bench run ./chat
 
 .PHONY: footprint
 footprint: ## Print the memory of operator, gateway and one tenant's pods

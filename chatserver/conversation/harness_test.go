@@ -147,7 +147,8 @@ func subscribe(
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &reader{
-		sub: sub, events: map[uuid.UUID][]*protocol.Event{}, last: map[uuid.UUID]int64{}, closed: make(chan error, 1), cancel: cancel,
+		sub: sub, events: map[uuid.UUID][]*protocol.Event{}, last: map[uuid.UUID]int64{}, closed: make(chan error, 1),
+		cancel: cancel,
 	}
 	for id, cursor := range cursors {
 		r.last[id] = cursor.Seq

@@ -30,8 +30,9 @@ const (
 func (s *Subscription) Ready() <-chan struct{} { return s.wake }
 
 // Poll returns the next frames, encoded, of one conversation: its announcement, a reset, events in order without gaps,
-// caught_up; or the notices that are due when no conversation has anything. It returns nothing if nothing is due; a database that is away is tried again later. It returns an error
-// when the subscription was ended: ErrRevoked or ErrRestored.
+// caught_up; or the notices that are due when no conversation has anything. It returns nothing if nothing is due; a
+// database that is away is tried again later. It returns an error when the subscription was ended: ErrRevoked or
+// ErrRestored.
 func (s *Subscription) Poll(ctx context.Context) ([][]byte, error) {
 	id, f, ok, err := s.pop()
 	if err != nil {

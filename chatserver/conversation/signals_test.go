@@ -110,8 +110,8 @@ func TestTypingIsToldToTheOthersAndStoredNowhere(t *testing.T) {
 	for _, typing := range []bool{true, false} {
 		v.sub.Typing(&protocol.Typing{Conversation: c, Typing: typing})
 		waitUntil(t, fmt.Sprintf("the agent hears typing: %t", typing), func() bool {
-			got := g.latestTyping()
-			return got != nil && got.Typing == typing && got.Author == protocol.Participant{Kind: protocol.Visitor, ID: visitor.ID}
+			got, want := g.latestTyping(), protocol.Participant{Kind: protocol.Visitor, ID: visitor.ID}
+			return got != nil && got.Typing == typing && got.Author == want
 		})
 	}
 	time.Sleep(300 * time.Millisecond)

@@ -50,8 +50,8 @@ type feed struct {
 	sent, head int64
 	// delivered and read are what the client has told of.
 	delivered, read int64
-	announced  bool
-	caughtUp   bool
+	announced       bool
+	caughtUp        bool
 	// reset is set if the client's cursor is not of this history.
 	reset  bool
 	queued bool

@@ -134,7 +134,8 @@ func (c *socket) countFrame() error {
 	return violation("too many frames")
 }
 
-// handle takes a frame; one that asks for something is answered through replies. Its error ends the socket; what is wrong with one message does not.
+// handle takes a frame; one that asks for something is answered through replies. Its error ends the socket; what is
+// wrong with one message does not.
 func (c *socket) handle(ctx context.Context, frame protocol.Frame) error {
 	switch f := frame.(type) {
 	case *protocol.Typing:
