@@ -52,7 +52,7 @@ func newPerson(w *world, name string, index int) (*person, error) {
 	c, err := w.service.client(fmt.Sprintf("203.0.113.%d:4711", index))
 	return &person{
 		name: name, oracle: w.oracle, client: c, reader: w.oracle.NewReader(name),
-		random: rand.New(rand.NewPCG(w.seed, uint64(index))), outbox: make(chan struct{}, outboxSize),
+		random: repeatable(w.seed, index), outbox: make(chan struct{}, outboxSize),
 		kept: map[uuid.UUID]bool{},
 	}, err
 }

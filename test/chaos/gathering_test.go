@@ -30,7 +30,7 @@ type gathering struct {
 	visitors []*visitor
 
 	// alive ends when everybody leaves, talking when they have nothing more to say.
-	alive, talking context.Context //nolint:containedctx // They are what a gathering is: two spans of time.
+	alive, talking context.Context
 	leave, hush    context.CancelFunc
 	// talkers are still talking, or wait for their last answers; watchers still read.
 	talkers, watchers sync.WaitGroup

@@ -18,6 +18,11 @@ func (w *world) judge(faults []*fault) {
 		w.t.Errorf("read the database: %v", err)
 	}
 	w.oracle.Audit(rows, heads)
+	for _, r := range w.replicas {
+		if err := w.checkNoise(r); err != nil {
+			w.t.Error(err)
+		}
+	}
 	happened := 0
 	for _, n := range w.done {
 		happened += n
@@ -32,8 +37,8 @@ func (w *world) judge(faults []*fault) {
 	for _, v := range violations {
 		w.t.Error(v)
 	}
+	w.db.keepLog(w.t)
 	if w.t.Failed() {
-		w.db.keepLog(w.t)
 		w.t.Errorf("seed %d; the faults are above, the logs in %s (kept with -artifacts)", w.seed, w.t.ArtifactDir())
 	}
 }

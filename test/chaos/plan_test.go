@@ -58,9 +58,14 @@ func (k *kind) String() string {
 	return "replica " + k.name
 }
 
+// repeatable gives everybody a randomness of their own that the seed decides.
+func repeatable(seed uint64, who int) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, uint64(who))) //nolint:gosec // Must repeat, hides nothing.
+}
+
 // plan chooses faults from the seed alone. They overlap, but never two on the same part of the same replica.
 func plan(seed uint64, kinds []kind, replicas, count int, duration time.Duration) []*fault {
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := repeatable(seed, 0)
 	busy := map[[2]int]time.Duration{}
 	var faults []*fault
 	gap := duration / time.Duration(count)

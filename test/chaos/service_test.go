@@ -35,7 +35,8 @@ func (s *service) dial(ctx context.Context, source string) (net.Conn, error) {
 	if len(ready) == 0 {
 		return nil, errNoEndpoint
 	}
-	return servertest.DialAs(ctx, ready[rand.IntN(len(ready))].front.Address(), source)
+	chosen := ready[rand.IntN(len(ready))] //nolint:gosec // Spreads load, hides nothing.
+	return servertest.DialAs(ctx, chosen.front.Address(), source)
 }
 
 // client makes a client at the given address: limits are per address, and everybody has their own.

@@ -49,7 +49,7 @@ type witness struct {
 func newWitness(w *world, name string, index int) *witness {
 	return &witness{
 		name: name, source: fmt.Sprintf("203.0.113.%d:4711", index), service: w.service, oracle: w.oracle,
-		random: rand.New(rand.NewPCG(w.seed, uint64(index))),
+		random: repeatable(w.seed, index),
 		reader: w.oracle.NewReader(name), cursors: map[uuid.UUID]protocol.Cursor{},
 	}
 }

@@ -34,7 +34,7 @@ type world struct {
 	service  *service
 	ca       *certtest.CA
 	// ctx ends with the test, or when somebody interrupts it.
-	ctx context.Context //nolint:containedctx // The test's own, which faults need besides the world.
+	ctx context.Context
 	// done counts the faults that happened, by name.
 	done map[string]int
 }

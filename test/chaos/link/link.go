@@ -38,9 +38,10 @@ const (
 // Link forwards connections to a server. Safe for concurrent use.
 type Link struct {
 	listener net.Listener
-	ending   context.Context //nolint:containedctx // Ends the dials of a link, which has no caller to ask.
-	end      context.CancelFunc
-	running  sync.WaitGroup
+	// ending ends the dials of a link, which has no caller to ask.
+	ending  context.Context
+	end     context.CancelFunc
+	running sync.WaitGroup
 
 	mu     sync.Mutex
 	target string
