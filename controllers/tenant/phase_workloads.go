@@ -30,6 +30,7 @@ func (r *Reconciler) databasePhase(ctx context.Context, s *scope) (outcome, erro
 func (r *Reconciler) chatServerPhase(ctx context.Context, s *scope) (outcome, error) {
 	in := r.input(s)
 	if in.PostgresAddress == "" {
+		s.undecided = true
 		return outcome{waiting, v1alpha1.ReasonPodsStarting, "Waiting for the address of PostgreSQL"}, nil
 	}
 	written, err := r.applyAll(ctx, s, desired.ChatServer(in)...)

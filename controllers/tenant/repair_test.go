@@ -33,6 +33,7 @@ func TestHandEditsAreRepaired(t *testing.T) {
 	t.Run("a policy that was opened is closed", func(t *testing.T) { openedPoliciesClose(t, namespace) })
 	t.Run("a subject that was added to the binding is removed", func(t *testing.T) { addedSubjectGoes(t, namespace) })
 	t.Run("what was deleted is made again", func(t *testing.T) { deletedServiceComesBack(t, namespace) })
+	t.Run("without the database's address nothing is torn down", func(t *testing.T) { chatServerStays(t, namespace) })
 }
 
 func addedContainerGoes(t *testing.T, namespace string) {
@@ -115,6 +116,47 @@ func deletedServiceComesBack(t *testing.T, namespace string) {
 	eventually(t, "the Service to come back", func() string {
 		if err := admin.Get(t.Context(), client.ObjectKeyFromObject(service), &corev1.Service{}); err != nil {
 			return err.Error()
+		}
+		return ""
+	})
+}
+
+// chatServerStays takes the database's Service away from the operator, again and again: while its address is unknown
+// nobody can say what the chat server's pods should look like, which is no reason to remove them.
+func chatServerStays(t *testing.T, namespace string) {
+	t.Helper()
+	deployment := &appsv1.Deployment{}
+	key := client.ObjectKey{Namespace: namespace, Name: naming.ChatServer}
+	if err := admin.Get(t.Context(), key, deployment); err != nil {
+		t.Fatal(err)
+	}
+	before := deployment.UID
+	for range 5 {
+		disownDatabaseService(t, namespace)
+		if err := admin.Get(t.Context(), key, deployment); err != nil || deployment.UID != before {
+			t.Fatalf("the chat server was torn down: %v", err)
+		}
+	}
+}
+
+// disownDatabaseService removes the label by which the operator knows its objects, and waits until it is there again.
+func disownDatabaseService(t *testing.T, namespace string) {
+	t.Helper()
+	service, key := &corev1.Service{}, client.ObjectKey{Namespace: namespace, Name: naming.Postgres}
+	if err := admin.Get(t.Context(), key, service); err != nil {
+		t.Fatal(err)
+	}
+	disowned := service.DeepCopy()
+	delete(disowned.Labels, v1alpha1.LabelManagedBy)
+	if err := admin.Patch(t.Context(), disowned, client.MergeFrom(service)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the Service to be the operator's again", func() string {
+		if err := admin.Get(t.Context(), key, service); err != nil {
+			return err.Error()
+		}
+		if service.Labels[v1alpha1.LabelManagedBy] != v1alpha1.ManagedBy {
+			return "still disowned"
 		}
 		return ""
 	})

@@ -50,8 +50,10 @@ type scope struct {
 	// gone means that the tenant's finalizer was removed: there is no status left to write.
 	gone     bool
 	outcomes map[string]outcome
-	// applied lists what phases want, for pruning. It is complete only if every phase was run.
-	applied []desired.Object
+	// applied lists what phases want, for pruning. It is complete only if every phase was run and undecided is false: no
+	// phase lacked a fact without which it cannot say what it wants.
+	applied   []desired.Object
+	undecided bool
 	// requeueAfter asks for another pass where no watch would; zero asks for none.
 	requeueAfter time.Duration
 }

@@ -76,7 +76,8 @@ func (r *Reconciler) run(ctx context.Context, s *scope) error {
 	return err
 }
 
-// runPhases answers whether every phase was run, so that what was not applied is known to be unwanted.
+// runPhases answers whether every phase was run and said what it wants, so that what was not applied is known to be
+// unwanted.
 func (r *Reconciler) runPhases(ctx context.Context, s *scope) (bool, error) {
 	var errs []error
 	blockedBy, complete := "", true
@@ -100,7 +101,7 @@ func (r *Reconciler) runPhases(ctx context.Context, s *scope) (bool, error) {
 			break
 		}
 	}
-	return complete, errors.Join(errs...)
+	return complete && !s.undecided, errors.Join(errs...)
 }
 
 func notEvaluated(blockedBy string) outcome {
