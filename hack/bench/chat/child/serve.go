@@ -134,7 +134,7 @@ func residentBytes() int64 {
 		return 0
 	}
 	fields := strings.Fields(string(data))
-	if len(fields) < 2 { //nolint:mnd // Size and resident size.
+	if len(fields) < 2 {
 		return 0
 	}
 	pages, err := strconv.ParseInt(fields[1], 10, 64)

@@ -81,7 +81,7 @@ func Start(ctx context.Context, config Config) (*Server, error) {
 func (s *Server) Stop(ctx context.Context) error {
 	err := s.admin.Close(ctx)
 	s.stop()
-	return err //nolint:wrapcheck // Says so itself.
+	return err
 }
 
 // Database is how a chat server reaches it.
@@ -133,7 +133,7 @@ func (s *Server) own() error {
 	}
 	//nolint:gosec // Others may pass through to reach what belongs to them.
 	if err := os.Chmod(s.config.Dir, 0o711); err != nil {
-		return err //nolint:wrapcheck // Joined and wrapped by the caller.
+		return err
 	}
 	return filepath.WalkDir(s.file(""), func(path string, _ os.DirEntry, err error) error {
 		return errors.Join(err, os.Chown(path, int(s.user.Uid), int(s.user.Gid)))
@@ -211,5 +211,5 @@ func freePort(ctx context.Context) (int32, error) {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}
 	n, err := strconv.ParseInt(port, 10, 32)
-	return int32(n), err //nolint:wrapcheck // A port that was just given.
+	return int32(n), err
 }

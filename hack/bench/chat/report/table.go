@@ -128,7 +128,7 @@ func (r *Report) plain(name string) string {
 }
 
 func (r *Report) printRatios(out io.Writer) {
-	if len(r.names()) < 2 { //nolint:mnd // Something to compare with.
+	if len(r.names()) < 2 {
 		return
 	}
 	table(out, r.Subject+" as a multiple of, with 95 % intervals", func(w io.Writer) {

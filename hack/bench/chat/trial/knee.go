@@ -85,7 +85,7 @@ func (m *Measurement) shortfall(maxLag time.Duration) string {
 		return "did not deliver"
 	case errors.As(err, &lag):
 		return "the machine is full: the generator lags too"
-	case load.Quantile(m.Ack, 99) > AckLimit: //nolint:mnd // p99.
+	case load.Quantile(m.Ack, 99) > AckLimit:
 		return "ack p99 beyond 50 ms"
 	}
 	return ""

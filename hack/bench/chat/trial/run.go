@@ -55,7 +55,7 @@ func (m *Measurement) account(samples []sample) {
 			m.CPUSlices = append(m.CPUSlices, perThousand(samples[i].cpu-samples[i-1].cpu, acks))
 		}
 	}
-	if len(samples) < 2 { //nolint:mnd // A difference takes two.
+	if len(samples) < 2 {
 		return
 	}
 	first, last := samples[0], samples[len(samples)-1]

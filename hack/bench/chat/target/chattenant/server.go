@@ -60,7 +60,7 @@ func (Target) Serve(ctx context.Context, site target.Site, listener net.Listener
 	if err != nil {
 		return fmt.Errorf("make server: %w", err)
 	}
-	return s.Run(ctx) //nolint:wrapcheck // The server says what failed.
+	return s.Run(ctx)
 }
 
 // logger keeps standard output, where the parent listens, free.

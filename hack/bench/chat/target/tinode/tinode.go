@@ -45,26 +45,27 @@ func (c *client) Join(ctx context.Context, rooms int, heard target.Listener) (*t
 		return party, fmt.Errorf("agent: %w", err)
 	}
 	party.Readers = []io.Closer{agent}
-	err = party.Join(ctx, rooms, func(ctx context.Context, _ int) (target.Visitor, error) {
+	visitors := make([]*user, rooms)
+	err = party.Join(ctx, rooms, func(ctx context.Context, room int) (target.Visitor, error) {
 		v, err := c.account(ctx, heard)
 		if err != nil {
 			return nil, err
 		}
+		visitors[room] = v
 		return v, v.attach(agent.user)
 	})
 	if err != nil {
 		return party, err
 	}
 	// To each side the conversation goes by the name of the other.
-	for _, v := range party.Visitors {
-		if err := agent.attach(v.(*user).user); err != nil { //nolint:forcetypeassert // Made above.
+	for _, v := range visitors {
+		if err := agent.attach(v.user); err != nil {
 			return party, fmt.Errorf("agent: %w", err)
 		}
 	}
 	agent.Listen(agent.deliveries, heard.Lost)
-	for _, v := range party.Visitors {
-		u := v.(*user) //nolint:forcetypeassert // Made above.
-		u.Listen(u.answers, heard.Lost)
+	for _, v := range visitors {
+		v.Listen(v.answers, heard.Lost)
 	}
 	return party, nil
 }
