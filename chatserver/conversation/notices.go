@@ -15,9 +15,10 @@ import (
 // notice is something about a participant of which only the latest counts. It has no place in the order and may be
 // skipped when another of its kind follows.
 type notice struct {
-	kind  protocol.FrameType
-	who   store.Participation
-	frame protocol.Frame
+	kind protocol.FrameType
+	who  store.Participation
+	// frame makes it, for each subscription its own: encoding writes to a frame.
+	frame func() protocol.Frame
 }
 
 // noticeKey is what a later notice replaces.
@@ -56,7 +57,7 @@ func (s *Subscription) note(n notice) {
 // takeNotices encodes the notices of conversations that the client was told of and has caught up with. The others wait.
 func (s *Subscription) takeNotices() ([][]byte, error) {
 	s.mu.Lock()
-	due := []protocol.Frame{}
+	due := []func() protocol.Frame{}
 	for key, frame := range s.notices {
 		if f, ok := s.feeds[key.who.Conversation]; ok && f.caughtUp {
 			due = append(due, frame)
@@ -66,7 +67,7 @@ func (s *Subscription) takeNotices() ([][]byte, error) {
 	s.mu.Unlock()
 	out := encoder{}
 	for _, frame := range due {
-		out.add(frame)
+		out.add(frame())
 	}
 	return out.frames, out.err
 }

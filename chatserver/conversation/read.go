@@ -86,13 +86,16 @@ func (s *Subscription) put(id uuid.UUID, f *feed, err error) {
 	}
 }
 
-// enqueueLater tries a feed again after a pause. Called with the lock held.
+// enqueueLater tries a feed again after a pause, which a conversation that changes meanwhile cuts short. Called with the
+// lock held.
 func (s *Subscription) enqueueLater(id uuid.UUID, f *feed) {
-	if !f.queued {
-		f.queued = true
-		s.queue = append(s.queue, id)
-	}
-	s.engine.clock.AfterFunc(readRetry, s.notify)
+	s.engine.clock.AfterFunc(readRetry, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.feeds[id] == f {
+			s.enqueue(id, f)
+		}
+	})
 }
 
 // isLost tells errors that trying again cannot mend.

@@ -193,15 +193,17 @@ func (l *listener) Typing(_ context.Context, typing []store.Typing) {
 }
 
 func typingNotice(t *store.Typing) notice {
-	author := protocol.Participant{Kind: t.Kind, ID: t.ID}
-	return notice{protocol.TypeTyping, t.Participation, &protocol.TypingNotice{
-		Conversation: t.Conversation, Author: author, Typing: t.Typing,
+	author, conversation, typing := protocol.Participant{Kind: t.Kind, ID: t.ID}, t.Conversation, t.Typing
+	return notice{protocol.TypeTyping, t.Participation, func() protocol.Frame {
+		return &protocol.TypingNotice{Conversation: conversation, Author: author, Typing: typing}
 	}}
 }
 
 func receiptNotice(r *store.Receipt) notice {
-	reader := protocol.Participant{Kind: r.Kind, ID: r.ID}
-	return notice{protocol.TypeReceipt, r.Participation, &protocol.ReceiptNotice{
-		Conversation: r.Conversation, Reader: reader, Delivered: r.Delivered, Read: r.Read,
+	reader, receipt := protocol.Participant{Kind: r.Kind, ID: r.ID}, *r
+	return notice{protocol.TypeReceipt, r.Participation, func() protocol.Frame {
+		return &protocol.ReceiptNotice{
+			Conversation: receipt.Conversation, Reader: reader, Delivered: receipt.Delivered, Read: receipt.Read,
+		}
 	}}
 }

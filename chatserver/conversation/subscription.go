@@ -38,7 +38,7 @@ type Subscription struct {
 	feeds   map[uuid.UUID]*feed
 	queue   []uuid.UUID
 	heads   map[uuid.UUID]int64
-	notices map[noticeKey]protocol.Frame
+	notices map[noticeKey]func() protocol.Frame
 	reason  error
 }
 
@@ -66,7 +66,7 @@ func (e *Engine) Subscribe(
 	}
 	s := &Subscription{
 		engine: e, principal: p, wake: make(chan struct{}, 1),
-		feeds: map[uuid.UUID]*feed{}, heads: map[uuid.UUID]int64{}, notices: map[noticeKey]protocol.Frame{},
+		feeds: map[uuid.UUID]*feed{}, heads: map[uuid.UUID]int64{}, notices: map[noticeKey]func() protocol.Frame{},
 	}
 	// Registered before reading: what is committed meanwhile leaves a mark, so nothing falls between.
 	e.hub.add(s)

@@ -173,7 +173,8 @@ func (d *database) keepLog(t *testing.T) {
 		t.Errorf("read PostgreSQL's log: %v", err)
 		return
 	}
-	if err := os.WriteFile(filepath.Join(t.ArtifactDir(), "postgresql.log"), log, 0o600); err != nil {
+	kept := filepath.Join(t.ArtifactDir(), "postgresql.log")
+	if err := os.WriteFile(kept, log, 0o600); err != nil { //nolint:gosec // Where the caller of the tests wants it.
 		t.Errorf("keep PostgreSQL's log: %v", err)
 	}
 }

@@ -10,8 +10,8 @@
 //
 // Faults are planned from the seed, their number and the duration alone, and happen in that order however slow the
 // machine is. What the programs make of them is theirs. PostgreSQL 15 must be installed; everything else is built, and
-// everything started is ended. With -artifacts and -outputdir the programs' logs are kept; with -chaos.race, which needs
-// cgo, a data race in a chat server is a crash.
+// everything started is ended. With -artifacts and -outputdir the programs' logs are kept; with -chaos.race, which
+// needs cgo, a data race in a chat server is a crash.
 //
 // PostgreSQL's disk is filled only where the test may mount one of its own, as root can. Elsewhere that fault is not
 // among those planned, so a seed's plan is another.
