@@ -86,8 +86,8 @@ func (s *Subscription) put(id uuid.UUID, f *feed, err error) {
 	}
 }
 
-// enqueueLater tries a feed again after a pause, which a conversation that changes meanwhile cuts short. Called with the
-// lock held.
+// enqueueLater tries a feed again after a pause, which a conversation that changes meanwhile cuts short. Called with
+// the lock held.
 func (s *Subscription) enqueueLater(id uuid.UUID, f *feed) {
 	s.engine.clock.AfterFunc(readRetry, func() {
 		s.mu.Lock()
