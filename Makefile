@@ -145,8 +145,8 @@ e2e: ## Test the whole product on the cluster
 	KUBECONFIG="$$(hack/localcluster/cluster.sh kubeconfig)" go test -tags e2e -count=1 -timeout=40m ./test/e2e/...
 
 .PHONY: bench-chat
-bench-chat: ## Measure the chat server against a bare pipe, a naive server and centrifuge
-	go -C hack/bench run ./chat
+bench-chat: ## Measure the chat server against other ways to do the same (BENCH=flags, quiet machine)
+	go -C hack/bench run ./chat $(BENCH)
 
 .PHONY: footprint
 footprint: ## Print the memory of operator, gateway and one tenant's pods
