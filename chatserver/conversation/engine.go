@@ -65,6 +65,8 @@ type Engine struct {
 	hub    hub
 	recent *recent
 	remote *inbox
+	// moved gathers the conversations of which other replicas stored receipts.
+	moved  *inbox
 	untold *untold
 
 	// accepting guards queue against being written to after it was closed.
@@ -77,7 +79,7 @@ func New(ctx context.Context, c Config) (*Engine, error) {
 	e := &Engine{
 		store: c.Store, clock: c.Clock, log: c.Logger, metrics: c.Metrics, interval: c.PollInterval,
 		queue: make(chan *submission, queueLength),
-		hub:   newHub(), recent: newRecent(recentBytes), remote: newInbox(), untold: newUntold(),
+		hub:   newHub(), recent: newRecent(recentBytes), remote: newInbox(), moved: newInbox(), untold: newUntold(),
 	}
 	epoch, err := c.Store.Epoch(ctx)
 	if err != nil {
@@ -94,6 +96,7 @@ func (e *Engine) Run(ctx context.Context) {
 	wg.Go(func() { e.readRemote(ctx) })
 	wg.Go(func() { e.poll(ctx) })
 	wg.Go(func() { e.tell(ctx) })
+	wg.Go(func() { e.readMoved(ctx) })
 	// The writer outlives ctx: what was accepted is brought to an end.
 	wg.Go(func() { e.write(context.WithoutCancel(ctx)) })
 	<-ctx.Done()

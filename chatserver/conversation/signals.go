@@ -154,13 +154,26 @@ func (s *Subscription) known(conversation uuid.UUID) (visitor uuid.UUID, ok bool
 }
 
 // ReceiptsMoved implements store.Listener.
-func (l *listener) ReceiptsMoved(ctx context.Context, ids []uuid.UUID) {
-	if l.hub.empty() {
-		return
+func (l *listener) ReceiptsMoved(_ context.Context, ids []uuid.UUID) {
+	if !l.hub.empty() {
+		l.moved.add(ids)
 	}
-	if err := (*Engine)(l).readReceipts(ctx, ids); err != nil && ctx.Err() == nil {
-		// The next receipt of the same reader makes up for it.
-		l.log.Error("Cannot read receipts", "conversations", len(ids), "err", err)
+}
+
+// readMoved brings receipts that other replicas stored to the readers of this one. It reads apart from the listening,
+// which messages wait for.
+func (e *Engine) readMoved(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-e.moved.wake:
+		}
+		ids := e.moved.take()
+		if err := e.readReceipts(ctx, ids); err != nil && ctx.Err() == nil {
+			// The next receipt of the same reader makes up for it.
+			e.log.Error("Cannot read receipts", "conversations", len(ids), "err", err)
+		}
 	}
 }
 
