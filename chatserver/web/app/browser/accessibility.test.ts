@@ -9,6 +9,7 @@ import type { BrowserContextOptions, Page } from 'playwright-core';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ALL_RULES, COLOURS, violations } from './axe';
 import { CustomerSite, sitePage, sitePolicy } from './pages/site.mjs';
+import type { VisitorPanel } from './pages/visitor.mjs';
 import { SITE } from './setup';
 import { eventually, useStage } from './stage';
 
@@ -21,7 +22,7 @@ mkdirSync(pictures, { recursive: true });
 const screens: readonly (readonly [string, BrowserContextOptions, RunOnly])[] = [
   ['desktop', { viewport: { width: 1280, height: 800 } }, ALL_RULES],
   ['dark', { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' }, COLOURS],
-  ['phone', { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }, ALL_RULES],
+  ['phone', { viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true }, ALL_RULES],
 ];
 
 beforeEach(() => {
@@ -63,6 +64,7 @@ describe.each(screens)('%s: every state is accessible', (screen, options, rules)
     await site.panel.say('This one is refused.');
     await site.panel.root.getByText('Not sent').waitFor();
     await check(page, '05-chat');
+    await changes(page, site.panel);
     stage.host.engine.fault = () => 'cut';
     stage.host.engine.drop();
     await site.panel.say('Written while offline');
@@ -73,6 +75,31 @@ describe.each(screens)('%s: every state is accessible', (screen, options, rules)
     await site.panel.root.getByText('This chat can no longer be continued.').waitFor();
     await check(page, '07-over');
   });
+
+  /** Editing, asking before deleting, and what both leave behind. */
+  async function changes(page: Page, panel: VisitorPanel): Promise<void> {
+    await panel.lines.first().hover();
+    await panel.edit.first().focus();
+    await check(page, '05a-actions');
+    await panel.edit.first().click();
+    await panel.editor.fill('');
+    await panel.root.getByText('Write something, or delete the message.').waitFor();
+    await check(page, '05b-editing');
+    await panel.editor.fill('Hello! Do you ship to Norway, and to Svalbard?');
+    await panel.editor.press('Enter');
+    await panel.root.getByText('(edited)').waitFor();
+    await panel.lines.nth(3).hover();
+    await panel.remove.last().click();
+    await check(page, '05c-asking');
+    await panel.confirm.click();
+    await panel.root.getByText('This message was deleted').waitFor();
+    stage.host.engine.fault = (frame) => (frame.type === 'delete' ? { code: 'forbidden' } : undefined);
+    await panel.lines.first().hover();
+    await panel.remove.first().click();
+    await panel.confirm.click();
+    await panel.root.getByText('Not deleted').first().waitFor();
+    await check(page, '05d-changed');
+  }
 
   test('the agent', async () => {
     const agent = await stage.console(options);
@@ -90,11 +117,21 @@ describe.each(screens)('%s: every state is accessible', (screen, options, rules)
     await check(agent.page, '14-empty');
     converse();
     await eventually(() => agent.items.count(), 4);
+    const visitor = await stage.visitor();
+    await visitor.begin({ name: 'Zoë', body: 'Hello?' });
+    stage.host.agents.add('bob@acme.example', 'Bob', 'another long password');
+    const bob = await stage.console();
+    await bob.signIn('bob@acme.example', 'another long password');
+    await agent.page.getByText('1 colleague online').waitFor({ state: 'attached' });
+    await eventually(() => agent.items.count(), 5);
     await check(agent.page, '15-list');
     await agent.choose('Mia Müller');
     await agent.say('Hello Mia, yes we do. It takes three to five days.');
     await agent.log.getByText(/^(Sent|Delivered|Read)$/).waitFor();
+    await agent.lines.last().getByRole('button', { name: 'Delete message' }).focus();
     await check(agent.page, '16-conversation');
+    await agent.lines.last().getByRole('button', { name: 'Delete message' }).click();
+    await check(agent.page, '17-asking');
   });
 
   /** Four visitors who wait for an answer. */

@@ -148,5 +148,5 @@ describe('the desk', () => {
 
 /** The text of a list entry, whatever the time. */
 function expectItem(name: string, preview: string, unread: number): unknown {
-  return expect.stringMatching(new RegExp(`^${name}\\d\\d:\\d\\d${preview}${unread}${unread} unread$`));
+  return expect.stringMatching(new RegExp(`^Online${name}\\d\\d:\\d\\d${preview}${unread}${unread} unread$`));
 }

@@ -53,7 +53,7 @@ describe('a conversation', () => {
     await eventually(async () => (await agent.transcript()).sort(), all);
     expect(await agent.transcript()).toEqual(await visitor.transcript());
     expect(faults).toBeGreaterThan(1);
-    await eventually(() => visitor.status.textContent(), 'Connected');
+    await eventually(() => visitor.status.textContent(), 'Ada Lovelace is here');
   });
 
   test('shows what is on its way, what waits and what was refused, and sends it again on request', async () => {

@@ -16,9 +16,17 @@ export class AgentConsole {
     this.items = this.conversations.getByRole('button');
     this.conversation = page.getByRole('region', { name: 'Conversation' });
     this.log = page.getByRole('log');
+    this.lines = this.log.locator('.line');
     this.bodies = this.log.locator('.body');
     this.answer = page.getByLabel('Your answer');
-    this.status = page.getByRole('banner').getByRole('status');
+    this.status = page.getByRole('banner').locator('.status');
+    this.colleagues = page.getByRole('banner').locator('.colleagues');
+    /** Whether the visitor of the open conversation is there. */
+    this.visitorStatus = this.conversation.locator('.head .status');
+    this.searchIn = page.getByLabel('Search in');
+    this.searchFor = page.getByLabel('Search for');
+    this.found = page.getByRole('region', { name: 'Search results' });
+    this.results = this.found.getByRole('listitem').getByRole('button');
     this.back = page.getByRole('button', { name: 'Back to all conversations' });
   }
 
@@ -39,6 +47,17 @@ export class AgentConsole {
   async choose(text) {
     await this.items.filter({ hasText: text }).first().click();
     await this.log.waitFor();
+  }
+
+  /**
+   * Asks for something and leaves the waiting for results to the caller.
+   * @param {string} value
+   * @param {string} [field]
+   */
+  async search(value, field = 'Messages') {
+    await this.searchIn.selectOption({ label: field });
+    await this.searchFor.fill(value);
+    await this.searchFor.press('Enter');
   }
 
   /** @param {string} body */

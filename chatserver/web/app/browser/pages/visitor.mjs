@@ -21,6 +21,13 @@ export class VisitorPanel {
     this.typing = root.getByText(/ is typing…$/);
     this.status = root.locator('header').getByRole('status');
     this.notice = root.locator('.notice');
+    this.actions = this.log.locator('.actions');
+    this.edit = this.log.getByRole('button', { name: 'Edit message' });
+    this.remove = this.log.getByRole('button', { name: 'Delete message' });
+    this.editor = this.log.getByRole('textbox', { name: 'Edit message' });
+    this.save = this.log.getByRole('button', { name: 'Save' });
+    this.confirm = this.log.getByRole('button', { name: 'Delete', exact: true });
+    this.keep = this.log.getByRole('button', { name: 'Keep' });
     this.close = root.getByRole('button', { name: 'Close chat' });
   }
 
@@ -37,6 +44,17 @@ export class VisitorPanel {
   async say(body) {
     await this.message.fill(body);
     await this.message.press('Enter');
+  }
+
+  /**
+   * Gives the visitor's first message another text.
+   * @param {string} body
+   */
+  async change(body) {
+    await this.lines.first().hover();
+    await this.edit.first().click();
+    await this.editor.fill(body);
+    await this.editor.press('Enter');
   }
 
   /** Bodies in the order shown. */

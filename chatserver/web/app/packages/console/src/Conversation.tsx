@@ -13,12 +13,15 @@ import {
 } from '@chattenant/design';
 import { systemClock, type ChatClient, type ConversationView, type Participant } from '@chattenant/protocol';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { titleOf } from './attention';
+import { detailsOf, titleOf } from './attention';
+import { VisitorStatus } from './Presence';
 import { text } from './text';
 
 export interface ConversationProps {
   readonly conversation: ConversationView;
   readonly self: Participant | undefined;
+  /** Whether the visitor is there; undefined while that is not known. */
+  readonly online: boolean | undefined;
   readonly client: ChatClient;
   /** Answers begun and not sent, by conversation. */
   readonly drafts: Map<string, string>;
@@ -26,7 +29,7 @@ export interface ConversationProps {
 }
 
 /** One conversation: who it is with, what was said, and the answer. */
-export function Conversation({ conversation, self, client, drafts, onBack }: ConversationProps) {
+export function Conversation({ conversation, self, online, client, drafts, onBack }: ConversationProps) {
   const { id } = conversation;
   const title = titleOf(conversation);
   const [draft, setDraft] = useState(drafts.get(id) ?? '');
@@ -40,11 +43,17 @@ export function Conversation({ conversation, self, client, drafts, onBack }: Con
   );
   return (
     <>
-      <Head conversation={conversation} title={title} onBack={onBack} />
+      <Head conversation={conversation} title={title} online={online} onBack={onBack} />
       <Transcript
         label={text.log(title)}
         lines={linesOf(conversation, { self, nameOf })}
         complete={conversation.complete}
+        onEdit={(message, body) => {
+          client.edit(id, message, body);
+        }}
+        onDelete={(message) => {
+          client.remove(id, message);
+        }}
         onRetry={(clientId) => {
           client.retry(clientId);
         }}
@@ -70,12 +79,13 @@ export function Conversation({ conversation, self, client, drafts, onBack }: Con
   );
 }
 
-interface HeadProps extends Pick<ConversationProps, 'conversation' | 'onBack'> {
+interface HeadProps extends Pick<ConversationProps, 'conversation' | 'online' | 'onBack'> {
   readonly title: string;
 }
 
-function Head({ conversation: { contact, openedAt }, title, onBack }: HeadProps) {
-  const opened = Date.parse(openedAt);
+function Head({ conversation, title, online, onBack }: HeadProps) {
+  const opened = Date.parse(conversation.openedAt);
+  const details = detailsOf(conversation);
   const when = `${dayName(opened, systemClock.now())}, ${clockTime(opened)}`;
   return (
     <div class="head">
@@ -85,7 +95,10 @@ function Head({ conversation: { contact, openedAt }, title, onBack }: HeadProps)
       <div>
         <h2>{title}</h2>
         <p>
-          <span>{contact?.email || (contact?.name ? '' : text.noContact)}</span>
+          <VisitorStatus online={online} />
+          {details.map((detail) => (
+            <span key={detail}>{detail}</span>
+          ))}
           <span>{text.opened(when)}</span>
         </p>
       </div>

@@ -4,18 +4,21 @@
 import { briefTime, linesOf } from '@chattenant/design';
 import { systemClock, type ConversationView, type Participant } from '@chattenant/protocol';
 import { titleOf } from './attention';
+import { VisitorMark } from './Presence';
 import { text } from './text';
 
 export interface ConversationListProps {
   readonly conversations: readonly ConversationView[];
   readonly chosenId: string | undefined;
   readonly self: Participant | undefined;
+  readonly online: (conversation: ConversationView) => boolean | undefined;
   readonly unread: (conversation: ConversationView) => number;
   readonly onChoose: (id: string) => void;
 }
 
 /** All conversations, newest activity first. */
-export function ConversationList({ conversations, chosenId, self, unread, onChoose }: ConversationListProps) {
+export function ConversationList(props: ConversationListProps) {
+  const { conversations, chosenId, self, online, unread, onChoose } = props;
   return (
     <nav aria-label={text.conversations}>
       <h2>{text.conversations}</h2>
@@ -27,6 +30,7 @@ export function ConversationList({ conversations, chosenId, self, unread, onChoo
               conversation={conversation}
               chosen={conversation.id === chosenId}
               self={self}
+              online={online(conversation)}
               unread={unread(conversation)}
               onChoose={onChoose}
             />
@@ -40,10 +44,11 @@ export function ConversationList({ conversations, chosenId, self, unread, onChoo
 interface ItemProps extends Pick<ConversationListProps, 'self' | 'onChoose'> {
   readonly conversation: ConversationView;
   readonly chosen: boolean;
+  readonly online: boolean | undefined;
   readonly unread: number;
 }
 
-function Item({ conversation, chosen, self, unread, onChoose }: ItemProps) {
+function Item({ conversation, chosen, self, online, unread, onChoose }: ItemProps) {
   const at = conversation.events.at(-1)?.at ?? conversation.openedAt;
   return (
     <button
@@ -54,7 +59,10 @@ function Item({ conversation, chosen, self, unread, onChoose }: ItemProps) {
         onChoose(conversation.id);
       }}
     >
-      <span class="name">{titleOf(conversation)}</span>
+      <span class="who">
+        <VisitorMark online={online} />
+        <span class="name">{titleOf(conversation)}</span>
+      </span>
       <time dateTime={at}>{briefTime(Date.parse(at), systemClock.now())}</time>
       <span class="preview">{previewOf(conversation, self)}</span>
       {unread > 0 && (

@@ -6,8 +6,10 @@ import type { ConversationView } from '@chattenant/protocol';
 import { useEffect, useState } from 'preact/hooks';
 import { Attention, byActivity, titleOf } from './attention';
 import { Conversation } from './Conversation';
-import { ConversationList } from './ConversationList';
 import type { Desk, DeskState, View } from './desk';
+import { Opening } from './Opening';
+import { Colleagues, visitorOnline } from './Presence';
+import { Side } from './Side';
 import { text } from './text';
 
 export interface WorkplaceProps {
@@ -32,7 +34,7 @@ export function Workplace({ desk, state, view: { agent, client, snapshot } }: Wo
   const news = conversations.filter((conversation) => unread(conversation) > 0);
   useTitle(news.length, state.info?.displayName);
   return (
-    <div class={chosen ? 'desk chosen' : 'desk'}>
+    <div class={chosenId === undefined ? 'desk' : 'desk chosen'}>
       <a class="skip" href="#conversation">
         {text.skip}
       </a>
@@ -40,17 +42,24 @@ export function Workplace({ desk, state, view: { agent, client, snapshot } }: Wo
         <h1 tabIndex={-1}>
           {state.info?.displayName} <span>{text.console}</span>
         </h1>
+        <Colleagues snapshot={snapshot} />
         <LinkStatus link={snapshot.link} />
         <span class="agent">{agent.displayName}</span>
         <SignOut desk={desk} state={state} />
       </header>
       <main>
-        <ConversationList
+        <Side
+          desk={desk}
           conversations={conversations}
           chosenId={chosenId}
           self={snapshot.self}
+          online={(conversation) => visitorOnline(conversation, snapshot)}
           unread={unread}
           onChoose={choose}
+          onFound={(id) => {
+            client.show(id);
+            choose(id);
+          }}
         />
         <p class="unseen" role="status">
           {news[0] && text.newMessage(titleOf(news[0]))}
@@ -61,6 +70,7 @@ export function Workplace({ desk, state, view: { agent, client, snapshot } }: Wo
               key={chosen.id}
               conversation={chosen}
               self={snapshot.self}
+              online={visitorOnline(chosen, snapshot)}
               client={client}
               drafts={drafts}
               onBack={() => {
@@ -68,7 +78,13 @@ export function Workplace({ desk, state, view: { agent, client, snapshot } }: Wo
               }}
             />
           ) : (
-            <p class="wait">{conversations.length > 0 && text.choose}</p>
+            <Opening
+              asked={chosenId !== undefined}
+              hint={conversations.length > 0}
+              onBack={() => {
+                choose(undefined);
+              }}
+            />
           )}
         </section>
       </main>

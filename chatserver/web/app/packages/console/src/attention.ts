@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { ConversationView } from '@chattenant/protocol';
+import { text } from './text';
 
 /** Which messages an agent still has to look at. Kept for as long as the page is open. */
 export class Attention {
@@ -29,6 +30,13 @@ export function byActivity(conversations: readonly ConversationView[]): readonly
     if (one !== other) return one < other ? 1 : -1;
     return a.id < b.id ? 1 : -1;
   });
+}
+
+/** What a visitor said of themselves besides their name. */
+export function detailsOf({ contact }: Pick<ConversationView, 'contact'>): readonly string[] {
+  const { name = '', email = '', phone = '', externalId = '' } = contact ?? {};
+  const details = [email, phone, externalId && text.customerNumber(externalId)].filter((detail) => detail !== '');
+  return details.length > 0 || name !== '' ? details : [text.noContact];
 }
 
 /** How a visitor is called: by the name they gave, or by the end of the conversation's id. */

@@ -7,6 +7,8 @@ import {
   type Api,
   type ChatClient,
   type Info,
+  type SearchAnswer,
+  type SearchRequest,
   type Snapshot,
 } from '@chattenant/protocol';
 
@@ -100,6 +102,10 @@ export class Desk {
       this.#seatAgent(await this.#deps.api.redeemInvitation(this.#invitation ?? '', password));
       this.#invitation = undefined;
     });
+  }
+
+  search(request: SearchRequest): Promise<SearchAnswer> {
+    return this.#deps.api.search(request);
   }
 
   signOut(): Promise<void> {

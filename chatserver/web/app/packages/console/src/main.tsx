@@ -3,7 +3,8 @@
 
 import '@chattenant/design/styles.css';
 import './console.css';
-import { Api, browserWakeSignal, ChatClient, systemClock, webSocketTransport } from '@chattenant/protocol';
+import './search.css';
+import { Api, browserWakeSignal, ChatClient, pageTransport, systemClock } from '@chattenant/protocol';
 import { render } from 'preact';
 import { App } from './App';
 import { Desk } from './desk';
@@ -12,11 +13,13 @@ import { takeInvitation } from './invitation';
 // Before anything else: the address must not show the invitation longer than it takes to read it.
 const invitation = takeInvitation(window);
 
+const api = new Api(fetch);
+const transport = pageTransport(location, api, fetch, systemClock);
 const desk = new Desk({
-  api: new Api(fetch),
+  api,
   connect: (stillKnown) =>
     new ChatClient({
-      transport: webSocketTransport(location),
+      transport,
       clock: systemClock,
       random: Math.random,
       newId: () => crypto.randomUUID(),

@@ -35,6 +35,12 @@ export const text = {
   skip: 'Skip to the conversation',
   conversations: 'Conversations',
   conversation: 'Conversation',
+  visitorOnline: 'Online',
+  visitorOffline: 'Offline',
+  colleagues: (count: number) => {
+    if (count === 0) return 'No colleague online';
+    return count === 1 ? '1 colleague online' : `${count} colleagues online`;
+  },
   none: 'No conversations yet. New ones appear here by themselves.',
   choose: 'Choose a conversation on the left.',
   back: 'Back to all conversations',
@@ -45,9 +51,26 @@ export const text = {
   newMessage: (title: string) => `New message from ${title}`,
   opened: (when: string) => `Opened ${when}`,
   noContact: 'No contact details given',
+  customerNumber: (id: string) => `Customer number ${id}`,
   log: (title: string) => `Conversation with ${title}`,
   answer: 'Your answer',
   anAgent: 'A colleague',
+  search: 'Search',
+  searchIn: 'Search in',
+  searchFields: { text: 'Messages', email: 'E-mail', phone: 'Phone', externalId: 'Customer number' },
+  searchFor: 'Search for',
+  searchResults: 'Search results',
+  closeSearch: 'Close search',
+  searching: 'Searching…',
+  found: (count: number, more: boolean) => {
+    if (count === 0) return more ? 'Nothing found yet. There are older messages.' : 'Nothing found.';
+    return `${count} found${more ? ', there may be more' : ''}.`;
+  },
+  moreResults: 'Look further back',
+  searchProblem: (error: ApiError) =>
+    error.code === 'invalid_request'
+      ? 'Please enter at least one whole word, a complete address or a complete number.'
+      : problem(error),
 } as const;
 
 function problem({ code, retryAfterMs }: ApiError): string {

@@ -3,7 +3,7 @@
 
 import type { ConversationView, EventFrame } from '@chattenant/protocol';
 import { describe, expect, test } from 'vitest';
-import { Attention, byActivity, titleOf } from '../src/attention';
+import { Attention, byActivity, detailsOf, titleOf } from '../src/attention';
 
 /** A conversation in which visitors (v) and agents (a) spoke in this order, one a minute from the given hour on. */
 function conversation(id: string, speakers: string, hour = 12): ConversationView {
@@ -16,7 +16,7 @@ function conversation(id: string, speakers: string, hour = 12): ConversationView
     return { type: 'event', ...place, id: `${seq}`, kind: 'message', author, clientId: `${seq}`, body: 'b', at };
   });
   const others = { delivered: 0, read: 0, typing: [] };
-  return { id, openedAt, events, complete: true, others, pending: [] };
+  return { id, openedAt, events, complete: true, others, people: [], pending: [] };
 }
 
 describe('attention', () => {
@@ -61,5 +61,17 @@ describe('the list', () => {
     [{ name: '' }, 'Visitor 9f3c'],
   ])('calls %j %j', (contact, title) => {
     expect(titleOf({ id: '0193-9f3c', contact })).toBe(title);
+  });
+});
+
+describe('what a visitor said of themselves', () => {
+  test.each([
+    [undefined, ['No contact details given']],
+    [{ name: '' }, ['No contact details given']],
+    [{ name: 'Ada' }, []],
+    [{ name: 'Ada', email: 'ada@example.org' }, ['ada@example.org']],
+    [{ phone: '030 1234', externalId: 'K-7' }, ['030 1234', 'Customer number K-7']],
+  ])('of %j the agent sees %j', (contact, details) => {
+    expect(detailsOf(contact ? { contact } : {})).toEqual(details);
   });
 });

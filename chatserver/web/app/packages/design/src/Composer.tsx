@@ -4,6 +4,7 @@
 import { characters, MAX_BODY_CHARACTERS, normaliseBody } from '@chattenant/protocol';
 import { useId, type InputRef } from './hooks';
 import { SendIcon } from './icons';
+import { endsMessage } from './keys';
 import { text } from './text';
 
 export interface ComposerProps {
@@ -54,7 +55,7 @@ export function Composer({ label, draft, onDraft, onSend, inputRef }: ComposerPr
             onDraft(currentTarget.value);
           }}
           onKeyDown={(event) => {
-            if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+            if (!endsMessage(event)) return;
             event.preventDefault();
             submit();
           }}
@@ -70,6 +71,6 @@ export function Composer({ label, draft, onDraft, onSend, inputRef }: ComposerPr
   );
 }
 
-function room(left: number): string {
+export function room(left: number): string {
   return left < 0 ? text.charactersOver(-left) : text.charactersLeft(left);
 }

@@ -12,11 +12,22 @@ const words: Readonly<Record<LinkState['kind'], string>> = {
   refused: text.offline,
 };
 
-/** Says how the connection is, and says it again when that changes. */
-export function LinkStatus({ link }: { readonly link: LinkState }) {
+export interface StatusProps {
+  /** online, away and unknown are how somebody else is, the others how the connection is. */
+  readonly kind: LinkState['kind'] | 'away' | 'unknown';
+  readonly words: string;
+}
+
+/** Says how something is, and says it again when that changes. */
+export function Status({ kind, words }: StatusProps) {
   return (
-    <span class={`status ${link.kind}`} role="status">
-      {words[link.kind]}
+    <span class={`status ${kind}`} role="status">
+      {words}
     </span>
   );
+}
+
+/** Says how the connection is. */
+export function LinkStatus({ link }: { readonly link: LinkState }) {
+  return <Status kind={link.kind} words={words[link.kind]} />;
 }

@@ -40,6 +40,18 @@ export const CheckIcon = () => (
   </Icon>
 );
 
+export const EditIcon = () => (
+  <Icon>
+    <path d="M4 20l1-4L16.5 4.5a2.1 2.1 0 0 1 3 3L8 19z" />
+  </Icon>
+);
+
+export const TrashIcon = () => (
+  <Icon>
+    <path d="M5 7h14M10 7V4.5h4V7M7 7l1 13h8l1-13" />
+  </Icon>
+);
+
 export const BackIcon = () => (
   <Icon>
     <path d="M15 5l-7 7 7 7" />

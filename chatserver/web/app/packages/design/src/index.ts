@@ -6,7 +6,7 @@ export { Field, type FieldProps } from './Field';
 export { useId, useObservable, type InputRef, type Observable } from './hooks';
 export { BackIcon, CloseIcon, ShieldIcon } from './icons';
 export { linesOf, nameIn, type Line, type Mark, type Naming } from './lines';
-export { LinkStatus } from './LinkStatus';
+export { LinkStatus, Status, type StatusProps } from './LinkStatus';
 export { jurisdictionName, webAddress } from './place';
 export { briefTime, clockTime, dayName } from './times';
 export { Transcript } from './Transcript';

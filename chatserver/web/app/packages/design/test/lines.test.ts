@@ -74,6 +74,39 @@ describe('lines', () => {
     expect(lines.map(({ changed }) => changed)).toEqual(['deleted', undefined]);
   });
 
+  const change = (kind: 'edit' | 'deletion', state: PendingMessage['state']): PendingMessage => ({
+    ...pending(state),
+    body: kind === 'edit' ? 'new' : '',
+    change: { kind, of: 'e1' },
+  });
+  const said = [event(mia, 1, '2026-01-01T12:00:00.000Z'), event(ada, 2, '2026-01-01T12:00:00.000Z')];
+
+  test('own messages can be changed, others’, deleted ones and those of a chat that is over cannot', () => {
+    const [own, other] = linesOf({ events: said, pending: [] }, naming);
+    expect([own?.messageId, other?.messageId]).toEqual(['e1', undefined]);
+    const erased = said.map((each) => ({ ...each, body: '', erased: true }));
+    expect(linesOf({ events: erased, pending: [] }, naming)[0]?.messageId).toBeUndefined();
+    expect(linesOf({ events: said, pending: [] }, { ...naming, over: true })[0]?.messageId).toBeUndefined();
+  });
+
+  test.each([
+    ['edit', 'queued', { body: 'new', changed: 'edited', messageId: 'e1', change: { kind: 'edit', mark: 'queued' } }],
+    ['edit', 'failed', { body: 'new', change: { kind: 'edit', mark: 'failed', failedClientId: 'x9' } }],
+    ['deletion', 'sent', { body: 'b1', messageId: undefined, change: { kind: 'deletion', mark: 'sending' } }],
+    ['deletion', 'failed', { body: 'b1', messageId: 'e1', change: { mark: 'failed', failedClientId: 'x9' } }],
+  ] as const)('an %s that is %s is shown on its message', (kind, state, expected) => {
+    const lines = linesOf({ events: said, pending: [change(kind, state)] }, naming);
+    expect(lines).toHaveLength(2);
+    expect({ messageId: undefined, ...lines[0] }).toMatchObject(expected);
+  });
+
+  test('a message that somebody deleted meanwhile stays deleted, whatever was to become of it', () => {
+    const events = said.map((each) => ({ ...each, body: '', erased: true }));
+    const [line] = linesOf({ events, pending: [change('edit', 'failed')] }, naming);
+    expect(line).toMatchObject({ changed: 'deleted', body: '', change: { mark: 'failed', failedClientId: 'x9' } });
+    expect(line?.messageId).toBeUndefined();
+  });
+
   test('events of a kind this version does not know are left out', () => {
     const events = [event(ada, 1, '2026-01-01T12:00:00.000Z', 'transfer')];
     expect(linesOf({ events, pending: [] }, naming)).toEqual([]);

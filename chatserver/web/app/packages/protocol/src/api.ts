@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { ERROR_CODES, type ErrorCode } from './frames';
+import type { SearchAnswer, SearchRequest } from './search';
 
 /** How long an answer may take. */
 export const REQUEST_TIMEOUT_MS = 15_000;
@@ -12,6 +13,8 @@ export interface Info {
   readonly displayName: string;
   readonly policyURL: string;
   readonly region: { readonly name: string; readonly displayName: string; readonly jurisdiction: string };
+  /** Whether any agent is there; left out by servers that do not say. */
+  readonly available?: boolean;
 }
 
 export interface VisitorSession {
@@ -68,6 +71,11 @@ export class Api {
     return this.#request<AgentSession>('POST', '/api/v1/agent/invitation', { token, password });
   }
 
+  /** What was asked for goes in the body, never into an address. */
+  search(request: SearchRequest): Promise<SearchAnswer> {
+    return this.#request<SearchAnswer>('POST', '/api/v1/agent/search', request);
+  }
+
   async signOut(): Promise<void> {
     await this.#request('DELETE', '/api/v1/agent/session');
   }
@@ -101,6 +109,14 @@ function parse(text: string): unknown {
   } catch (cause) {
     throw new ApiError('internal', 'the answer is not JSON', 0, { cause });
   }
+}
+
+/** The error of this protocol that a body holds, if it holds one: what stands between may answer too. */
+export function errorIn(text: string): { code: ErrorCode; message: string; retryAfterMs: number } | undefined {
+  const { code, message, retryAfterMs } = errorBody(text);
+  const known = ERROR_CODES.find((candidate) => candidate === code);
+  if (known === undefined || typeof message !== 'string') return undefined;
+  return { code: known, message, retryAfterMs: typeof retryAfterMs === 'number' ? retryAfterMs : 0 };
 }
 
 function errorOf(response: Response, text: string): ApiError {

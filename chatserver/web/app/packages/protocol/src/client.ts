@@ -7,20 +7,24 @@ import { Alarm } from './clock';
 import {
   PROTOCOL_VERSION,
   type AckFrame,
+  type Attendance,
   type Contact,
-  type ErrorCode,
   type ErrorFrame,
   type EventFrame,
   type HelloFrame,
   type Participant,
+  type PresenceFrame,
   type ServerFrame,
   type WelcomeFrame,
 } from './frames';
 import { GapWatch } from './gaps';
+import { Wanted } from './wanted';
 import { Link, type LinkDeps, type LinkOwner, type LinkState } from './link';
+import { Presence } from './presence';
 import { Signals, type Others, type Signal } from './signals';
-import { Outbox, type PendingMessage, type PendingOpening, type Target } from './outbox';
+import { Outbox, type Change, type PendingMessage, type PendingOpening, type Target } from './outbox';
 import { Transcripts, type Transcript } from './transcript';
+import { RETRYABLE } from './transport';
 import type { WakeSignal } from './wake';
 
 export interface ClientDeps extends LinkDeps {
@@ -39,7 +43,9 @@ export interface ConversationView {
   readonly complete: boolean;
   /** How far the other side is, and who of them types. */
   readonly others: Others;
-  /** Own messages that are not among the events yet, oldest first. */
+  /** Who is known to be there or not: an agent hears of the visitor, a visitor of the agents who wrote. */
+  readonly people: readonly Attendance[];
+  /** Own messages, and changes of them, that are not among the events yet, oldest first. */
   readonly pending: readonly PendingMessage[];
 }
 
@@ -52,12 +58,14 @@ export interface Snapshot {
   readonly link: LinkState;
   /** Who we are; known after the first `welcome`. */
   readonly self?: Participant;
+  /** Whether any agent is there; visitors only, once they were told. */
+  readonly available?: boolean;
+  /** How many other agents are there; agents only. */
+  readonly colleagues: number;
   /** Oldest first. */
   readonly conversations: readonly ConversationView[];
   readonly openings: readonly OpeningView[];
 }
-
-const RETRYABLE: ReadonlySet<ErrorCode> = new Set(['rate_limited', 'unavailable', 'internal']);
 
 /**
  * One chat client, a visitor's or an agent's. What is given to {@link open} and {@link send} is kept until the server
@@ -68,8 +76,10 @@ export class ChatClient {
   readonly #link: Link;
   readonly #outbox = new Outbox();
   readonly #transcripts = new Transcripts();
+  readonly #wanted = new Wanted();
   readonly #gaps: GapWatch;
   readonly #signals: Signals;
+  readonly #presence = new Presence();
   readonly #flushing: Alarm;
   readonly #notifying: Alarm;
   readonly #listeners = new Set<() => void>();
@@ -145,6 +155,30 @@ export class ChatClient {
     this.#outboxChanged();
   }
 
+  /** Gives a message of one's own another text. Text without any visible character changes nothing. */
+  edit(conversation: string, message: string, text: string): void {
+    const body = normaliseBody(text);
+    if (body === '') return;
+    this.#change(conversation, { kind: 'edit', of: message }, body);
+  }
+
+  /** Takes a message of one's own away. */
+  remove(conversation: string, message: string): void {
+    this.#change(conversation, { kind: 'deletion', of: message }, '');
+  }
+
+  #change(conversation: string, change: Change, body: string): void {
+    this.#outbox.addChange(this.#deps.newId(), conversation, change, body, this.#deps.clock.now());
+    this.#outboxChanged();
+  }
+
+  /** Brings a conversation here that the server does not tell of by itself, an old one that was searched for. */
+  show(conversation: string): void {
+    if (this.#transcripts.get(conversation)) return;
+    this.#wanted.add(conversation);
+    this.#link.renew();
+  }
+
   /** The user sees everything of a conversation that is here. */
   read(conversation: string): void {
     const transcript = this.#transcripts.get(conversation);
@@ -175,11 +209,12 @@ export class ChatClient {
         this.#welcomed(frame);
       },
       received: (frame) => {
-        if (frame.type !== 'typing' && frame.type !== 'receipt') {
+        if (frame.type === 'presence') this.#presence.heard(frame);
+        else if (frame.type === 'typing' || frame.type === 'receipt') this.#signals.heard(frame);
+        else {
           this.#received(frame);
           return;
         }
-        this.#signals.heard(frame);
         this.#changed();
       },
       lost: () => {
@@ -196,7 +231,7 @@ export class ChatClient {
 
   #hello(): HelloFrame {
     const { token } = this.#deps;
-    const cursors = this.#transcripts.cursors();
+    const cursors = { ...this.#wanted.cursors(), ...this.#transcripts.cursors() };
     return { type: 'hello', protocol: PROTOCOL_VERSION, ...(token !== undefined && { token }), cursors };
   }
 
@@ -205,12 +240,15 @@ export class ChatClient {
     // A cursor that `hello` had no room for is not answered by a `reset`: the epoch tells as well.
     for (const { id } of this.#transcripts.outdated(frame.epoch)) this.#reset(id, frame.epoch);
     this.#signals.connected();
+    this.#presence.connected();
     this.#outboxChanged();
+    if (this.#wanted.welcomed(frame.epoch)) this.#link.renew();
   }
 
-  #received(frame: Exclude<ServerFrame, Signal>): void {
+  #received(frame: Exclude<ServerFrame, Signal | PresenceFrame>): void {
     switch (frame.type) {
       case 'conversation':
+        this.#wanted.came(frame.conversation);
         this.#observe(this.#transcripts.announce(frame), false);
         break;
       case 'event':
@@ -333,8 +371,10 @@ export class ChatClient {
       events: transcript.events,
       complete: !transcript.behind,
       others: this.#signals.othersIn(transcript.id, this.#self?.kind),
+      people: this.#presence.peopleIn(transcript.id),
       pending: messages.filter(({ target }) => target.kind === 'conversation' && target.id === transcript.id),
     }));
-    return { link: this.#link.state, ...(this.#self && { self: this.#self }), conversations, openings };
+    const self = this.#self && { self: this.#self };
+    return { link: this.#link.state, ...self, ...this.#presence.anyone(), conversations, openings };
   }
 }

@@ -13,6 +13,7 @@ type Shape = Readonly<Record<string, Check>>;
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+const isTruth: Check = (value) => typeof value === 'boolean';
 const isString: Check = (value) => typeof value === 'string';
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const optional =
@@ -26,10 +27,17 @@ const shaped =
 
 const isCode: Check = (value) => ERROR_CODES.some((code) => code === value);
 const isHeads: Check = (value) => isRecord(value) && Object.values(value).every(isCount);
-const isContact = shaped({ name: optional(isString), email: optional(isString) });
+const isContact = shaped({
+  name: optional(isString),
+  email: optional(isString),
+  phone: optional(isString),
+  externalId: optional(isString),
+});
 const isKind: Check = (value) => value === 'visitor' || value === 'agent';
 const isReference = shaped({ kind: isKind, id: isString });
 const isParticipant = shaped({ kind: isKind, id: isString, displayName: optional(isString) });
+const isAttendance = shaped({ conversation: optional(isString), kind: isKind, id: isString, online: isTruth });
+const isPeople: Check = (value) => Array.isArray(value) && value.every(isAttendance);
 const place: Shape = { conversation: isString, epoch: isCount, seq: isCount };
 
 const shapes: Readonly<Record<ServerFrame['type'], Shape>> = {
@@ -43,15 +51,16 @@ const shapes: Readonly<Record<ServerFrame['type'], Shape>> = {
     clientId: isString,
     target: optional(isString),
     body: isString,
-    erased: optional((value) => typeof value === 'boolean'),
+    erased: optional(isTruth),
     at: isString,
   },
   caught_up: place,
   reset: { conversation: isString, epoch: isCount },
   opened: { clientId: isString, conversation: isString, openedAt: isString },
   ack: { ...place, clientId: isString, id: isString, at: isString },
-  typing: { conversation: isString, author: isReference, typing: (value) => typeof value === 'boolean' },
+  typing: { conversation: isString, author: isReference, typing: isTruth },
   receipt: { conversation: isString, reader: isReference, delivered: isCount, read: isCount },
+  presence: { available: optional(isTruth), people: optional(isPeople) },
   heartbeat: { heads: isHeads },
   drain: { reconnectAfterMs: isCount },
   error: { code: isCode, message: isString, clientId: optional(isString), retryAfterMs: optional(isCount) },

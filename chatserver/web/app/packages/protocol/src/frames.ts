@@ -17,6 +17,9 @@ export interface Cursor {
 export interface Contact {
   readonly name?: string;
   readonly email?: string;
+  readonly phone?: string;
+  /** What the customer's own systems call the visitor. */
+  readonly externalId?: string;
 }
 
 export interface Participant {
@@ -62,6 +65,24 @@ export interface SendFrame {
   readonly body: string;
 }
 
+/** Gives a message of one's own another text. */
+export interface EditFrame {
+  readonly type: 'edit';
+  readonly conversation: string;
+  readonly clientId: string;
+  /** The id of the message. */
+  readonly target: string;
+  readonly body: string;
+}
+
+/** Takes a message of one's own away. */
+export interface DeleteFrame {
+  readonly type: 'delete';
+  readonly conversation: string;
+  readonly clientId: string;
+  readonly target: string;
+}
+
 export interface PingFrame {
   readonly type: 'ping';
 }
@@ -81,7 +102,10 @@ export interface ReceiptFrame {
   readonly read: number;
 }
 
-export type ClientFrame = HelloFrame | OpenFrame | SendFrame | PingFrame | TypingFrame | ReceiptFrame;
+/** What adds an entry to a conversation. */
+export type SubmissionFrame = SendFrame | EditFrame | DeleteFrame;
+
+export type ClientFrame = HelloFrame | OpenFrame | SubmissionFrame | PingFrame | TypingFrame | ReceiptFrame;
 
 export interface WelcomeFrame {
   readonly type: 'welcome';
@@ -158,6 +182,20 @@ export interface ReceiptNotice extends ReceiptFrame {
   readonly reader: Reference;
 }
 
+/** Whether somebody is there: in a conversation they take part in, or, of agents to agents, at all. */
+export interface Attendance extends Reference {
+  readonly conversation?: string;
+  readonly online: boolean;
+}
+
+/** Who is there: what is current when a connection begins, then what changes. */
+export interface PresenceFrame {
+  readonly type: 'presence';
+  /** Visitors only: whether any agent is. Left out if nothing about it changed. */
+  readonly available?: boolean;
+  readonly people?: readonly Attendance[];
+}
+
 export interface HeartbeatFrame {
   readonly type: 'heartbeat';
   readonly heads: Readonly<Record<string, number>>;
@@ -186,6 +224,7 @@ export type ServerFrame =
   | AckFrame
   | TypingNotice
   | ReceiptNotice
+  | PresenceFrame
   | HeartbeatFrame
   | DrainFrame
   | ErrorFrame;

@@ -11,5 +11,7 @@ export const MAX_BODY_CHARACTERS = 4000;
 export const MAX_NAME_CHARACTERS = 200;
 /** The longest e-mail address. */
 export const MAX_EMAIL_CHARACTERS = 254;
+/** The longest text that is searched for, in characters. */
+export const MAX_SEARCH_CHARACTERS = 200;
 export const MIN_PASSWORD_CHARACTERS = 12;
 export const MAX_PASSWORD_CHARACTERS = 256;

@@ -61,6 +61,8 @@ export class Link {
   #generation = 0;
   #failures = 0;
   #onlineSince = 0;
+  /** When the connection was last known to live. */
+  #heardAt = 0;
   #draining = false;
   /** The earliest moment the server wants to see us again. */
   #notBefore = 0;
@@ -103,6 +105,14 @@ export class Link {
     if (this.#connection) this.#lost();
   }
 
+  /** Says `hello` anew at once, on another connection. */
+  renew(): void {
+    if (!this.ready) return;
+    this.#hangUp();
+    this.#owner.lost();
+    this.#connect();
+  }
+
   /** The world changed (network, visibility): wait no longer, and do not trust a socket that slept. */
   wake(): void {
     if (this.#state.kind === 'waiting') {
@@ -140,6 +150,11 @@ export class Link {
           this.#receive(text);
         });
       },
+      answered: (text) => {
+        current(() => {
+          this.#answered(text);
+        });
+      },
       closed: () => {
         current(() => {
           this.#lost();
@@ -151,8 +166,18 @@ export class Link {
   }
 
   #receive(text: string): void {
+    this.#heardAt = this.#deps.clock.now();
     const frame = this.#decode(text);
     if (this.#state.kind === 'online') this.#expectFrameWithin(SILENCE_MS);
+    if (frame) this.#handle(frame);
+  }
+
+  /** Shows that the server is there, which is what a probe asks. The connection has the rest of its time. */
+  #answered(text: string): void {
+    if (this.#state.kind === 'online') {
+      this.#expectFrameWithin(this.#heardAt + SILENCE_MS - this.#deps.clock.now());
+    }
+    const frame = this.#decode(text);
     if (frame) this.#handle(frame);
   }
 

@@ -1,7 +1,7 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import type { ClientFrame, Contact, ErrorCode } from './frames';
+import type { ClientFrame, Contact, ErrorCode, SubmissionFrame } from './frames';
 
 /** How long a frame may stay unanswered on a live connection before it is sent again with the same client id. */
 export const ANSWER_TIMEOUT_MS = 10_000;
@@ -19,11 +19,20 @@ export interface Failure {
 /** queued: to be sent; sent: on its way; acknowledged: durable, its event not here yet; failed: refused for good. */
 export type PendingState = 'queued' | 'sent' | 'acknowledged' | 'failed';
 
-/** A message of ours whose event has not come back yet. */
+/** What an entry does to a message of ours that is an event already; `of` is its id. */
+export interface Change {
+  readonly kind: 'edit' | 'deletion';
+  readonly of: string;
+}
+
+/** A message of ours, or a change of one, whose event has not come back yet. */
 export interface PendingMessage {
   readonly clientId: string;
   readonly target: Target;
+  /** The text, the new one if it is an edit, empty if it is a deletion. */
   readonly body: string;
+  /** Set if this is no message of its own. */
+  readonly change?: Change;
   /** Milliseconds since the Unix epoch. */
   readonly writtenAt: number;
   readonly state: PendingState;
@@ -47,8 +56,8 @@ interface Attempt<T> {
 }
 
 /**
- * What this client said and the server has not confirmed. At most one message per conversation is on its way: the order
- * in which someone wrote survives refusals, time-outs and reconnects.
+ * What this client said and the server has not confirmed. At most one message or change per conversation is on its way:
+ * the order in which someone wrote survives refusals, time-outs and reconnects.
  */
 export class Outbox {
   readonly #openings = new Map<string, Attempt<PendingOpening>>();
@@ -71,6 +80,11 @@ export class Outbox {
     this.#messages.set(clientId, { item: { clientId, target, body, writtenAt, state: 'queued' }, dueAt: 0 });
   }
 
+  addChange(clientId: string, conversation: string, change: Change, body: string, writtenAt: number): void {
+    const target: Target = { kind: 'conversation', id: conversation };
+    this.#messages.set(clientId, { item: { clientId, target, body, change, writtenAt, state: 'queued' }, dueAt: 0 });
+  }
+
   /** The frames to send now; they count as sent. */
   takeDue(now: number): ClientFrame[] {
     const frames: ClientFrame[] = [];
@@ -82,9 +96,9 @@ export class Outbox {
     }
     for (const attempt of this.#first()) {
       if (attempt.dueAt > now) continue;
-      const { clientId, target, body } = attempt.item;
+      const { target } = attempt.item;
       if (target.kind !== 'conversation') continue;
-      frames.push({ type: 'send', conversation: target.id, clientId, body });
+      frames.push(frameOf(attempt.item, target.id));
       this.#markSent(attempt, now);
     }
     return frames;
@@ -180,6 +194,12 @@ export class Outbox {
     attempt.item = withState(attempt.item, 'queued');
     attempt.dueAt = dueAt;
   }
+}
+
+function frameOf({ clientId, body, change }: PendingMessage, conversation: string): SubmissionFrame {
+  if (!change) return { type: 'send', conversation, clientId, body };
+  const about = { conversation, clientId, target: change.of };
+  return change.kind === 'edit' ? { type: 'edit', ...about, body } : { type: 'delete', ...about };
 }
 
 function withState<T extends PendingOpening | PendingMessage>(item: T, state: T['state']): T {

@@ -76,6 +76,8 @@ export class Transcript {
   }
 
   reset(epoch: number): void {
+    // In another history there may be nothing at all, which no further frame says.
+    if (this.#epoch !== epoch) this.head = 0;
     this.#epoch = epoch;
     this.#events = [];
   }

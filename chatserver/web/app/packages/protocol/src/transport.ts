@@ -1,12 +1,14 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { SUBPROTOCOL } from './frames';
+import { SUBPROTOCOL, type ErrorCode } from './frames';
 
 /** What a connection tells its owner. After `closed` it says nothing more. */
 export interface TransportEvents {
   opened(): void;
   received(text: string): void;
+  /** A frame that came beside the connection: it does not show that the connection lives. */
+  answered(text: string): void;
   closed(code: number): void;
 }
 
@@ -18,6 +20,9 @@ export interface Connection {
 
 /** Starts one connection to the chat server. */
 export type Transport = (events: TransportEvents) => Connection;
+
+/** Refusals that may pass. */
+export const RETRYABLE: ReadonlySet<ErrorCode> = new Set(['rate_limited', 'unavailable', 'internal']);
 
 /** The close code browsers report when they cannot say more. */
 export const ABNORMAL_CLOSE = 1006;

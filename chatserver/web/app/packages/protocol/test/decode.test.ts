@@ -29,6 +29,9 @@ describe('frames of the server', () => {
     { type: 'opened', clientId: 'x', conversation: 'c', openedAt: 'now' },
     { type: 'ack', clientId: 'x', conversation: 'c', epoch: 1, seq: 1, id: 'e', at: 'now' },
     { type: 'heartbeat', heads: { c: 4 } },
+    { type: 'presence', available: true },
+    { type: 'presence', people: [{ conversation: 'c', kind: 'visitor', id: 'v', online: false }] },
+    { type: 'presence', people: [{ kind: 'agent', id: 'a', online: true }] },
     { type: 'drain', reconnectAfterMs: 100 },
     { type: 'error', code: 'rate_limited', message: 'slow down', clientId: 'x', retryAfterMs: 5 },
   ])('$type is read as it is written', (frame) => {
@@ -54,6 +57,7 @@ describe('frames of the server', () => {
     ['an author of no known kind', JSON.stringify({ ...event, author: { kind: 'root', id: 'a' } })],
     ['an unknown error code', '{"type":"error","code":"teapot","message":"m"}'],
     ['a head that is no number', '{"type":"heartbeat","heads":{"c":"1"}}'],
+    ['presence that may be', '{"type":"presence","people":[{"kind":"agent","id":"a","online":"perhaps"}]}'],
     ['a contact that is no object', '{"type":"conversation","conversation":"c","openedAt":"n","head":0,"contact":"x"}'],
   ])('%s is malformed', (_, text) => {
     expect(() => decodeServerFrame(text)).toThrow(MalformedFrame);

@@ -43,6 +43,18 @@ describe('resuming', () => {
     expect(lastHello(world.engine.seen)?.cursors).toMatchObject({ [conversationOf(visitor).id]: { epoch: 2, seq: 2 } });
   });
 
+  test('what a restore took away is not waited for', () => {
+    const world = new World();
+    const visitor = world.talkingVisitor('one', 'two', 'three');
+    world.engine.restore(1);
+    world.clock.advance(2_000);
+    const attempts = world.network.attempts;
+    world.clock.advance(4 * GAP_AFTER_MS);
+    expect(bodies(visitor)).toEqual(['one']);
+    expect(conversationOf(visitor).complete).toBe(true);
+    expect(world.network.attempts).toBe(attempts);
+  });
+
   test('a head without its event is a gap: five seconds later the client asks again', () => {
     const world = new World();
     const visitor = world.talkingVisitor('one');

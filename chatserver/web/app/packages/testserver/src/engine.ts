@@ -3,13 +3,17 @@
 
 import { randomUUID } from 'node:crypto';
 import type {
+  Attendance,
+  Change,
   ClientFrame,
   Contact,
+  Cursor,
   ErrorCode,
   EventFrame,
   Participant,
   ReceiptNotice,
   ServerFrame,
+  SubmissionFrame,
   TypingNotice,
 } from '@chattenant/protocol';
 import { MAX_BODY_CHARACTERS, PROTOCOL_VERSION } from '@chattenant/protocol';
@@ -27,7 +31,7 @@ export type Fault =
   | 'cut-after-commit'
   | { readonly code: ErrorCode; readonly retryAfterMs?: number };
 
-interface Conversation {
+export interface Conversation {
   readonly id: string;
   readonly visitor: string;
   readonly openedAt: string;
@@ -45,6 +49,8 @@ export interface EngineOptions {
 export class Engine {
   readonly heartbeatSeconds: number;
   epoch = 1;
+  /** Of how many conversations agents are told on arrival, besides those they have cursors for. */
+  window = 200;
   /** Asked before every frame of a client. */
   fault: (frame: ClientFrame, self: Participant | undefined) => Fault | undefined = () => undefined;
   /** Frames the clients sent, for assertions. */
@@ -91,8 +97,37 @@ export class Engine {
     return session;
   }
 
+  /** Handles frames that come without a connection. Undefined when a fault breaks off before the answers. */
+  post(self: Participant, frames: readonly ClientFrame[]): ServerFrame[] | undefined {
+    const answers: ServerFrame[] = [];
+    const cuts: number[] = [];
+    const session = new Session(
+      this,
+      { send: (frame) => answers.push(frame), close: (code) => cuts.push(code) },
+      undefined,
+    );
+    session.self = self;
+    for (const frame of frames) session.receive(JSON.stringify(frame));
+    return cuts.length > 0 ? undefined : answers;
+  }
+
   disconnected(session: Session): void {
-    this.#sessions.delete(session);
+    if (this.#sessions.delete(session)) this.tellPresence();
+  }
+
+  /** Whether somebody has a connection, an agent if nobody is named. */
+  present(id?: string): boolean {
+    return [...this.#sessions].some(({ self }) => (id === undefined ? self?.kind === 'agent' : self?.id === id));
+  }
+
+  get agents(): readonly Participant[] {
+    const agents = [...this.#sessions].flatMap(({ self }) => (self?.kind === 'agent' ? [self] : []));
+    return [...new Map(agents.map((agent) => [agent.id, agent])).values()];
+  }
+
+  /** Everyone hears what changed about who is there. Without the grace of the real server: tests would wait for it. */
+  tellPresence(): void {
+    for (const session of this.#sessions) session.tellPresence();
   }
 
   /** Ends connections, as a crash or a sign-out would. */
@@ -122,6 +157,15 @@ export class Engine {
     return this.conversations.filter(({ visitor }) => self.kind === 'agent' || visitor === self.id);
   }
 
+  /** What a client is told of on arrival. */
+  told(self: Participant, cursors: Readonly<Record<string, Cursor>>): readonly Conversation[] {
+    const all = this.readable(self);
+    if (self.kind === 'visitor') return all;
+    const lastAt = ({ events, openedAt }: Conversation) => events.at(-1)?.at ?? openedAt;
+    const recent = [...all].sort((a, b) => (lastAt(a) < lastAt(b) ? 1 : -1)).slice(0, this.window);
+    return all.filter((conversation) => conversation.id in cursors || recent.includes(conversation));
+  }
+
   open(self: Participant, clientId: string, contact: Contact = {}): Conversation {
     const key = `${self.id} ${clientId}`;
     const known = this.#opened.get(key) ?? this.readable(self)[0]?.id;
@@ -135,28 +179,43 @@ export class Engine {
     return conversation;
   }
 
-  /** Commits a message, or finds it committed. The second part says which. */
-  commit(self: Participant, conversation: Conversation, clientId: string, body: string): [EventFrame, boolean] {
+  /** Commits a message or a change of one, or finds it committed. The second part says which. */
+  commit(
+    self: Participant,
+    conversation: Conversation,
+    clientId: string,
+    body: string,
+    change?: Change,
+  ): [EventFrame, boolean] {
     const known = conversation.events.find((event) => event.author.id === self.id && event.clientId === clientId);
     if (known) return [known, false];
     const seq = conversation.events.length + 1;
     const at = new Date(this.#now()).toISOString();
     const place = { conversation: conversation.id, epoch: this.epoch, seq };
     const author = self.kind === 'visitor' ? { ...self, displayName: conversation.contact.name ?? '' } : self;
-    const what = { kind: 'message', author, clientId, body, at };
+    const what = { kind: change?.kind ?? 'message', author, clientId, body, at, ...(change && { target: change.of }) };
     const event: EventFrame = { type: 'event', ...place, id: randomUUID(), ...what };
+    if (change?.kind === 'deletion') conversation.events = erase(conversation.events, change.of);
     conversation.events.push(event);
     return [event, true];
   }
 
   fanOut(event: EventFrame): void {
     for (const session of this.#sessions) session.deliver(event);
+    this.tellPresence();
   }
 
   /** Tells everyone else who reads the conversation. */
   mention(notice: TypingNotice | ReceiptNotice, from: Session): void {
     for (const session of this.#sessions) if (session !== from) session.deliver(notice);
   }
+}
+
+/** The events with the texts of a message and of its edits taken away. */
+function erase(events: readonly EventFrame[], message: string): EventFrame[] {
+  return events.map((event) =>
+    event.id === message || event.target === message ? { ...event, body: '', erased: true } : event,
+  );
 }
 
 /** One connection after its handshake. */
@@ -166,6 +225,9 @@ export class Session {
   readonly #engine: Engine;
   readonly #agent: Participant | undefined;
   #heads: Record<string, number> = {};
+  #available: boolean | undefined;
+  /** What was told of each, by conversation and id. */
+  readonly #told = new Map<string, boolean>();
 
   constructor(engine: Engine, peer: Peer, agent: Participant | undefined) {
     this.#engine = engine;
@@ -180,6 +242,36 @@ export class Session {
 
   closed(): void {
     this.#engine.disconnected(this);
+  }
+
+  tellPresence(): void {
+    if (!this.self) return;
+    const people = this.#attendances(this.self).filter(({ conversation = '', id, online }) => {
+      const before = this.#told.get(`${conversation} ${id}`);
+      this.#told.set(`${conversation} ${id}`, online);
+      return before !== online && (before !== undefined || online || conversation !== '');
+    });
+    const available = this.self.kind === 'visitor' ? this.#engine.present() : undefined;
+    const news = available === this.#available ? {} : { available };
+    this.#available = available;
+    if (people.length > 0 || 'available' in news) this.peer.send({ type: 'presence', people, ...news } as ServerFrame);
+  }
+
+  /** Whom this one may know of. */
+  #attendances(self: Participant): Attendance[] {
+    const engine = this.#engine;
+    const ofConversations = engine.readable(self).flatMap(({ id: conversation, visitor, events }) => {
+      const agents = new Set(events.flatMap(({ author }) => (author.kind === 'agent' ? [author.id] : [])));
+      const kind = self.kind === 'agent' ? 'visitor' : 'agent';
+      const ids = self.kind === 'agent' ? [visitor] : [...agents];
+      return ids.map((id): Attendance => ({ conversation, kind, id, online: engine.present(id) }));
+    });
+    if (self.kind === 'visitor') return ofConversations;
+    const gone = [...this.#told.keys()].filter((key) => key.startsWith(' ')).map((key) => key.slice(1));
+    const others = new Set([...gone, ...engine.agents.map(({ id }) => id)]);
+    others.delete(self.id);
+    const colleagues = [...others].map((id): Attendance => ({ kind: 'agent', id, online: engine.present(id) }));
+    return [...ofConversations, ...colleagues];
   }
 
   receive(text: string): void {
@@ -201,6 +293,8 @@ export class Session {
   }
 
   deliver(frame: EventFrame | TypingNotice | ReceiptNotice): void {
+    // Nobody is told that they type themselves.
+    if (frame.type === 'typing' && frame.author.id === this.self?.id) return;
     const conversation = this.#engine.conversations.find(({ id }) => id === frame.conversation);
     if (conversation && this.#reads(conversation)) this.peer.send(frame);
   }
@@ -222,8 +316,8 @@ export class Session {
     else if (!this.self) this.#error(frame, 'unauthenticated');
     else if (frame.type === 'ping') this.heartbeat();
     else if (frame.type === 'open') this.#open(this.self, frame);
-    else if (frame.type === 'send') this.#send(this.self, frame, cutAfterCommit);
-    else this.#mention(this.self, frame);
+    else if (frame.type === 'typing' || frame.type === 'receipt') this.#mention(this.self, frame);
+    else this.#submit(this.self, frame, cutAfterCommit);
   }
 
   #mention({ kind, id }: Participant, frame: Extract<ClientFrame, { type: 'typing' | 'receipt' }>): void {
@@ -246,7 +340,8 @@ export class Session {
     this.self = self;
     const { epoch, heartbeatSeconds } = this.#engine;
     this.peer.send({ type: 'welcome', protocol: PROTOCOL_VERSION, self, epoch, heartbeatSeconds });
-    for (const conversation of this.#engine.readable(self)) this.#catchUp(conversation, cursors[conversation.id]);
+    for (const conversation of this.#engine.told(self, cursors)) this.#catchUp(conversation, cursors[conversation.id]);
+    this.#engine.tellPresence();
   }
 
   #catchUp(conversation: Conversation, cursor: { epoch: number; seq: number } | undefined): void {
@@ -263,27 +358,19 @@ export class Session {
   #open(self: Participant, { clientId, contact }: Extract<ClientFrame, { type: 'open' }>): void {
     const { id, openedAt } = this.#engine.open(self, clientId, contact);
     this.peer.send({ type: 'opened', clientId, conversation: id, openedAt });
+    this.#engine.tellPresence();
   }
 
-  #send(self: Participant, frame: Extract<ClientFrame, { type: 'send' }>, cutAfterCommit: boolean): void {
+  #submit(self: Participant, frame: SubmissionFrame, cutAfterCommit: boolean): void {
     const conversation = this.#engine.readable(self).find(({ id }) => id === frame.conversation);
-    const length = Array.from(frame.body).length;
-    if (!conversation) {
-      this.#error(frame, 'not_found');
-    } else if (length < 1 || length > MAX_BODY_CHARACTERS) {
-      this.#error(frame, 'invalid_request');
-    } else {
-      this.#commit(self, conversation, frame, cutAfterCommit);
-    }
+    const code = conversation ? refusalOf(self, conversation, frame) : 'not_found';
+    if (conversation && code === undefined) this.#commit(self, conversation, frame, cutAfterCommit);
+    else if (code !== undefined) this.#error(frame, code);
   }
 
-  #commit(
-    self: Participant,
-    conversation: Conversation,
-    { clientId, body }: Extract<ClientFrame, { type: 'send' }>,
-    cutAfterCommit: boolean,
-  ): void {
-    const [event, added] = this.#engine.commit(self, conversation, clientId, body);
+  #commit(self: Participant, conversation: Conversation, frame: SubmissionFrame, cutAfterCommit: boolean): void {
+    const body = frame.type === 'delete' ? '' : frame.body;
+    const [event, added] = this.#engine.commit(self, conversation, frame.clientId, body, changeOf(frame));
     if (cutAfterCommit) this.close(1006);
     else this.peer.send({ ...event, type: 'ack' });
     if (added) this.#engine.fanOut(event);
@@ -294,4 +381,20 @@ export class Session {
     const retry = retryAfterMs === undefined ? {} : { retryAfterMs };
     this.peer.send({ type: 'error', code, message: 'refused', ...about, ...retry });
   }
+}
+
+function changeOf(frame: SubmissionFrame): Change | undefined {
+  if (frame.type === 'send') return undefined;
+  return { kind: frame.type === 'edit' ? 'edit' : 'deletion', of: frame.target };
+}
+
+/** Why an entry may not be made, if it may not. A resend was allowed before. */
+function refusalOf(self: Participant, { events }: Conversation, frame: SubmissionFrame): ErrorCode | undefined {
+  if (events.some(({ author, clientId }) => author.id === self.id && clientId === frame.clientId)) return undefined;
+  const length = frame.type === 'delete' ? 1 : Array.from(frame.body).length;
+  if (length < 1 || length > MAX_BODY_CHARACTERS) return 'invalid_request';
+  if (frame.type === 'send') return undefined;
+  const message = events.find(({ id, kind, erased }) => id === frame.target && kind === 'message' && erased !== true);
+  if (!message) return 'not_found';
+  return message.author.id === self.id ? undefined : 'forbidden';
 }

@@ -4,11 +4,14 @@
 import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { SUBPROTOCOL, type ErrorCode, type Info, type Participant } from '@chattenant/protocol';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { Agents } from './agents';
 import { assetAt } from './assets';
 import { Engine } from './engine';
+import { search } from './search';
+import { answerFrames, errorBody, openStream } from './streams';
 
 export interface HostOptions {
   readonly key: string;
@@ -44,10 +47,15 @@ export class Host {
   readonly agents = new Agents();
   /** Pages of customers' sites by host name. */
   readonly sites = new Map<string, SitePage>();
+  /** What stands between the browser and the server does with WebSockets. */
+  webSockets: 'passed' | 'refused' | 'held' = 'passed';
+  /** Searches are refused with this. */
+  searchFault: ErrorCode | undefined;
   /** The HTTP interface answers `unavailable`. */
   unavailable = false;
   readonly #options: HostOptions;
   readonly #server: Server;
+  readonly #held = new Set<Duplex>();
   readonly #sockets = new WebSocketServer({ noServer: true, handleProtocols: () => SUBPROTOCOL });
 
   constructor(options: HostOptions) {
@@ -56,6 +64,11 @@ export class Host {
       void this.#serve(request, response);
     });
     this.#server.on('upgrade', (request, socket, head) => {
+      if (this.webSockets !== 'passed') {
+        if (this.webSockets === 'refused') socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n');
+        else this.#held.add(socket);
+        return;
+      }
       if (request.headers.origin !== this.origin || request.url !== '/api/v1/ws') {
         socket.destroy();
         return;
@@ -84,6 +97,7 @@ export class Host {
 
   close(): Promise<void> {
     for (const socket of this.#sockets.clients) socket.terminate();
+    for (const socket of this.#held) socket.destroy();
     return new Promise((resolve) => {
       this.#server.close(() => {
         resolve();
@@ -141,22 +155,23 @@ export class Host {
   }
 
   async #api(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await bodyOf(request);
+    const text = await bodyOf(request);
     if (this.unavailable) {
       fail(response, 'unavailable');
     } else if (request.method !== 'GET' && request.headers.origin !== this.origin) {
       fail(response, 'forbidden');
     } else {
-      this.#answer(`${request.method ?? ''} ${request.url ?? ''}`, request, body, response);
+      this.#answer(`${request.method ?? ''} ${request.url ?? ''}`, request, text, response);
     }
   }
 
-  #answer(route: string, request: IncomingMessage, body: Record<string, string>, response: ServerResponse): void {
+  #answer(route: string, request: IncomingMessage, text: string, response: ServerResponse): void {
     const agent = this.agents.of(request.headers.cookie);
+    const body = (text === '' ? {} : JSON.parse(text)) as Record<string, string>;
     const { email = '', password = '', token = '' } = body;
     const routes: Readonly<Record<string, () => void>> = {
       'GET /api/v1/info': () => {
-        answer(response, 200, this.#options.info);
+        answer(response, 200, { ...this.#options.info, available: this.engine.present() });
       },
       'POST /api/v1/visitor/session': () => {
         answer(response, 201, { ...this.engine.newVisitor(), expiresAt: new Date(Date.now() + 3_600_000) });
@@ -172,14 +187,58 @@ export class Host {
       'POST /api/v1/agent/invitation': () => {
         this.#seat(response, this.agents.redeem(token, password));
       },
+      'POST /api/v1/agent/search': () => {
+        if (!agent) fail(response, 'unauthenticated');
+        else if (this.searchFault) fail(response, this.searchFault, 7);
+        else answer(response, 200, search(this.engine.conversations, body));
+      },
       'DELETE /api/v1/agent/session': () => {
         if (agent) this.signOut(agent);
         response.writeHead(204).end();
+      },
+      'POST /api/v1/stream': () => {
+        this.#stream(text, agent, response);
+      },
+      'POST /api/v1/frames': () => {
+        this.#frames(text, this.#visitorOf(request) ?? agent, response);
       },
     };
     const act = routes[route];
     if (act) act();
     else fail(response, 'not_found');
+  }
+
+  #visitorOf(request: IncomingMessage): Participant | undefined {
+    return this.engine.visitorOf(/^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1]);
+  }
+
+  #stream(hello: string, agent: Participant | undefined, response: ServerResponse): void {
+    const gone = openStream(this.engine, hello, agent, {
+      refuse: ({ code, retryAfterMs = 0 }) => {
+        fail(response, code, retryAfterMs / 1000);
+      },
+      write: (text) => {
+        if (!response.headersSent) {
+          response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store, no-transform' });
+        }
+        response.write(text);
+      },
+      end: (orderly) => {
+        if (orderly) response.end();
+        else response.destroy();
+      },
+    });
+    response.on('close', gone);
+  }
+
+  #frames(body: string, self: Participant | undefined, response: ServerResponse): void {
+    if (!self) {
+      fail(response, 'unauthenticated');
+      return;
+    }
+    const answers = answerFrames(this.engine, self, body);
+    if (answers === undefined) response.destroy();
+    else response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }).end(answers);
   }
 
   /** Ends an agent's sessions and sockets, as the server does on sign-out and when an account is revoked. */
@@ -215,10 +274,10 @@ function policy(ancestors: string): string {
   ].join('; ');
 }
 
-async function bodyOf(request: IncomingMessage): Promise<Record<string, string>> {
+async function bodyOf(request: IncomingMessage): Promise<string> {
   let text = '';
   for await (const chunk of request) text += String(chunk);
-  return text === '' ? {} : (JSON.parse(text) as Record<string, string>);
+  return text;
 }
 
 function answer(response: ServerResponse, status: number, body: object): void {
@@ -228,5 +287,6 @@ function answer(response: ServerResponse, status: number, body: object): void {
 
 function fail(response: ServerResponse, code: ErrorCode, retryAfterSeconds = 0): void {
   if (retryAfterSeconds > 0) response.setHeader('Retry-After', retryAfterSeconds);
-  answer(response, statuses[code], { error: { code, message: code, retryAfterMs: retryAfterSeconds * 1000 } });
+  response.writeHead(statuses[code], { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
+  response.end(errorBody({ type: 'error', code, message: code, retryAfterMs: retryAfterSeconds * 1000 }));
 }

@@ -6,4 +6,5 @@ export { FakeClock } from './clock';
 export { Engine, Session, type EngineOptions, type Fault, type Peer } from './engine';
 export { Host, type HostOptions, type SitePage } from './host';
 export { Network } from './network';
+export { Requests, type Made } from './requests';
 export { seededRandom } from './random';

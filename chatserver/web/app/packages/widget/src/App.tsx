@@ -1,11 +1,12 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { CloseIcon, LinkStatus, useObservable } from '@chattenant/design';
+import { CloseIcon, LinkStatus, Status, useObservable } from '@chattenant/design';
 import { useEffect, useRef } from 'preact/hooks';
 import { Chat } from './Chat';
 import type { Embedding } from './embedding';
-import type { Panel, View } from './panel';
+import type { Panel, PanelState, View } from './panel';
+import { hereStatus, useLooking } from './presence';
 import { StartForm } from './StartForm';
 import { text } from './text';
 import { useReading, useUnread } from './unread';
@@ -24,6 +25,7 @@ export function App({ panel, embedding }: AppProps) {
   const { kind } = view;
   useUnread(view, shown, embedding);
   useReading(panel, view, shown);
+  useLooking(panel, view, shown);
   useEffect(() => {
     // Whoever opens the panel or moves on in it continues where something can be done.
     if (shown) (input.current ?? screen.current?.querySelector<HTMLElement>('h2'))?.focus();
@@ -41,7 +43,7 @@ export function App({ panel, embedding }: AppProps) {
       <header>
         <div>
           <h1>{info?.displayName}</h1>
-          {view.kind === 'chat' && <LinkStatus link={view.snapshot.link} />}
+          <PanelStatus info={info} view={view} />
         </div>
         {embedding.framed && <CloseButton embedding={embedding} />}
       </header>
@@ -53,6 +55,14 @@ export function App({ panel, embedding }: AppProps) {
       </main>
     </div>
   );
+}
+
+/** How the connection is, or, where that needs no word, who is there. */
+function PanelStatus({ info, view }: Pick<PanelState, 'view'> & { readonly info: PanelState['info'] | undefined }) {
+  const here = hereStatus(info, view);
+  const link = view.kind === 'chat' ? view.snapshot.link : undefined;
+  if (link && (link.kind !== 'online' || !here)) return <LinkStatus link={link} />;
+  return here ? <Status {...here} /> : null;
 }
 
 interface StartProps {

@@ -29,6 +29,12 @@ export function Chat({ info, panel, view: { snapshot, thread }, inputRef }: Chat
         label={text.log}
         lines={linesOf(messages, { self: snapshot.self, nameOf, over })}
         complete={thread !== undefined && (!('complete' in thread) || thread.complete)}
+        onEdit={(message, body) => {
+          panel.edit(message, body);
+        }}
+        onDelete={(message) => {
+          panel.remove(message);
+        }}
         onRetry={(clientId) => {
           panel.retry(clientId);
         }}
@@ -37,7 +43,7 @@ export function Chat({ info, panel, view: { snapshot, thread }, inputRef }: Chat
         }}
       />
       <p class="hint" role="status">
-        {hintFor(thread)}
+        {hintFor(thread, snapshot.available)}
       </p>
       <TypingStatus names={writers} />
       <Next thread={thread} refused={over} panel={panel} inputRef={inputRef} />
@@ -52,9 +58,10 @@ function eventsOf(thread: Thread): readonly EventFrame[] {
   return thread && 'events' in thread ? thread.events : [];
 }
 
-function hintFor(thread: Thread): string {
+function hintFor(thread: Thread, available: boolean | undefined): string {
   if (!thread) return text.resuming;
-  return eventsOf(thread).some(({ author }) => author.kind === 'agent') ? '' : text.greeting;
+  if (eventsOf(thread).some(({ author }) => author.kind === 'agent')) return '';
+  return available === false ? text.greetingAway : text.greeting;
 }
 
 interface NextProps extends Pick<ChatProps, 'panel' | 'inputRef'> {

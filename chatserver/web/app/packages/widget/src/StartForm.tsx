@@ -51,6 +51,7 @@ export function StartForm({ info, busy, ended, problem, onBegin }: StartFormProp
       }}
     >
       <h2 tabIndex={-1}>{text.question}</h2>
+      {info.available !== undefined && <p class="here">{info.available ? text.writeToUs : text.leaveMessage}</p>}
       {ended && <p class="alert mild">{text.ended}</p>}
       <Notice info={info} brief={false} />
       <Field

@@ -3,7 +3,7 @@
 
 import '@chattenant/design/styles.css';
 import './panel.css';
-import { Api, browserWakeSignal, ChatClient, systemClock, webSocketTransport } from '@chattenant/protocol';
+import { Api, browserWakeSignal, ChatClient, pageTransport, systemClock } from '@chattenant/protocol';
 import { render } from 'preact';
 import { App } from './App';
 import { embeddingOf } from './embedding';
@@ -11,13 +11,15 @@ import { Panel } from './panel';
 import { sessionTokenStore } from './token';
 
 const embedding = embeddingOf(window);
+const api = new Api(fetch);
+const transport = pageTransport(location, api, fetch, systemClock);
 const panel = new Panel({
-  api: new Api(fetch),
+  api,
   clock: systemClock,
   tokens: sessionTokenStore(() => sessionStorage),
   connect: (token) =>
     new ChatClient({
-      transport: webSocketTransport(location),
+      transport,
       clock: systemClock,
       random: Math.random,
       newId: () => crypto.randomUUID(),

@@ -91,6 +91,17 @@ export class Panel {
     this.#changed();
   }
 
+  /** Asks again whether anyone is there, which nobody else says before the first word. Not knowing changes nothing. */
+  async look(): Promise<void> {
+    if (!this.#info || this.#client) return;
+    try {
+      this.#info = await this.#deps.api.info();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+    }
+    this.#changed();
+  }
+
   /** The visitor speaks for the first time: only now do they get an identity. */
   async begin({ contact, body }: FirstWords): Promise<void> {
     if (this.#busy) return;
@@ -124,6 +135,16 @@ export class Panel {
   typing(typing: boolean): void {
     const thread = this.#client && threadOf(this.#client.snapshot());
     if (thread && 'id' in thread) this.#client?.typing(thread.id, typing);
+  }
+
+  edit(message: string, body: string): void {
+    const thread = this.#client && threadOf(this.#client.snapshot());
+    if (thread && 'id' in thread) this.#client?.edit(thread.id, message, body);
+  }
+
+  remove(message: string): void {
+    const thread = this.#client && threadOf(this.#client.snapshot());
+    if (thread && 'id' in thread) this.#client?.remove(thread.id, message);
   }
 
   retry(clientId: string): void {

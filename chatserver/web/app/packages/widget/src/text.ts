@@ -10,7 +10,12 @@ export const text = {
   unavailable: 'The chat cannot be reached right now. Please check your connection.',
   retry: 'Try again',
   close: 'Close chat',
+  weAreHere: 'We are here',
+  isHere: (name: string) => `${name} is here`,
+  nobodyHere: 'Nobody is here right now',
   question: 'How can we help?',
+  writeToUs: 'We are here and answer in this window.',
+  leaveMessage: 'Nobody is here right now; leave your message.',
   keptIn: (region: string, country: string) => `Your messages are encrypted and kept in ${region}, ${country}.`,
   keptBriefly: (region: string, country: string) => `Kept in ${region}, ${country}`,
   policy: 'Privacy policy',
@@ -30,6 +35,7 @@ export const text = {
   refused: 'This chat could not be started.',
   log: 'Conversation',
   greeting: 'Thank you. We will answer here; you can leave this window open.',
+  greetingAway: 'Thank you. Nobody is here right now; we will answer here when we are back.',
   problem: ({ code, retryAfterMs }: ApiError) => {
     if (code === 'rate_limited') return `Too many chats at once. Please try again in ${seconds(retryAfterMs)}.`;
     if (code === 'unreachable') return 'The chat cannot be reached right now. Your message is still here.';

@@ -1,10 +1,11 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { Api, ChatClient, type Clock } from '@chattenant/protocol';
+import { Api, ChatClient, type Clock, type Transport } from '@chattenant/protocol';
 import { Engine, FakeClock, Network, seededRandom } from '@chattenant/testserver';
 import { describe, expect, test } from 'vitest';
 import { Panel, RESUME_GRACE_MS } from '../src/panel';
+import { hereStatus } from '../src/presence';
 import { sessionTokenStore, type TokenStore } from '../src/token';
 
 const info = { protocol: 1, displayName: 'Acme', policyURL: 'https://x', region: { name: 'r' } };
@@ -30,13 +31,15 @@ class Visit {
   readonly tokens = new MemoryTokens();
   readonly paths: string[] = [];
   failing = false;
+  available = false;
   readonly panel: Panel;
 
   constructor() {
     const api = new Api((path) => {
       this.paths.push(path as string);
       if (this.failing) return Promise.reject(new TypeError('offline'));
-      return Promise.resolve(Response.json(path === '/api/v1/info' ? info : this.engine.newVisitor()));
+      const answer = path === '/api/v1/info' ? { ...info, available: this.available } : this.engine.newVisitor();
+      return Promise.resolve(Response.json(answer));
     });
     this.panel = new Panel({ api, clock: this.clock, tokens: this.tokens, connect: (token) => this.#client(token) });
   }
@@ -45,13 +48,24 @@ class Visit {
     return this.panel.snapshot().view.kind;
   }
 
+  /** An agent at their desk. */
+  agent(): ChatClient {
+    const agent = this.#connect(this.network.transport({ kind: 'agent', id: 'ada', displayName: 'Ada' }));
+    agent.start();
+    return agent;
+  }
+
   #client(token: string): ChatClient {
+    return this.#connect(this.network.transport(), token);
+  }
+
+  #connect(transport: Transport, token?: string): ChatClient {
     const clock: Clock = this.clock;
     let ids = 0;
     const newId = () => `id-${(ids += 1)}`;
     const random = seededRandom(1);
-    const transport = this.network.transport();
-    return new ChatClient({ transport, clock, random, newId, wakeSignal: () => () => undefined, token });
+    const deps = { transport, clock, random, newId, wakeSignal: () => () => undefined };
+    return new ChatClient({ ...deps, ...(token !== undefined && { token }) });
   }
 }
 
@@ -127,6 +141,53 @@ describe('the panel', () => {
     await visit.panel.begin({ body: 'again' });
     visit.clock.advance(1_000);
     expect(visit.engine.conversations).toHaveLength(1);
+  });
+
+  test('asks again whether anyone is there, and not knowing changes nothing', async () => {
+    const visit = new Visit();
+    await visit.panel.load();
+    expect(visit.panel.snapshot().info?.available).toBe(false);
+    visit.available = true;
+    visit.failing = true;
+    await visit.panel.look();
+    expect(visit.panel.snapshot().info?.available).toBe(false);
+    visit.failing = false;
+    await visit.panel.look();
+    expect(visit.panel.snapshot().info?.available).toBe(true);
+    expect(visit.kind).toBe('start');
+  });
+
+  test('says who is there: whoever wrote, else whether anyone is', async () => {
+    const visit = new Visit();
+    await visit.panel.load();
+    const status = () => hereStatus(visit.panel.snapshot().info, visit.panel.snapshot().view);
+    expect(status()).toEqual({ kind: 'away', words: 'Nobody is here right now' });
+    await visit.panel.begin({ body: 'hello' });
+    visit.clock.advance(1_000);
+    expect(status()).toEqual({ kind: 'away', words: 'Nobody is here right now' });
+    const agent = visit.agent();
+    visit.clock.advance(1_000);
+    expect(status()).toEqual({ kind: 'online', words: 'We are here' });
+    agent.send({ kind: 'conversation', id: agent.snapshot().conversations[0]?.id ?? '' }, 'hi');
+    visit.clock.advance(1_000);
+    expect(status()).toEqual({ kind: 'online', words: 'Ada is here' });
+    agent.stop();
+    visit.clock.advance(1_000);
+    expect(status()).toEqual({ kind: 'away', words: 'Nobody is here right now' });
+  });
+
+  test('changes own messages', async () => {
+    const visit = new Visit();
+    await visit.panel.load();
+    await visit.panel.begin({ body: 'helo' });
+    visit.clock.advance(1_000);
+    const message = () => visit.engine.conversations[0]?.events[0];
+    visit.panel.edit(message()?.id ?? '', 'hello');
+    visit.clock.advance(1_000);
+    expect(visit.engine.conversations[0]?.events[1]).toMatchObject({ kind: 'edit', body: 'hello' });
+    visit.panel.remove(message()?.id ?? '');
+    visit.clock.advance(1_000);
+    expect(message()).toMatchObject({ body: '', erased: true });
   });
 
   test('starting over forgets the visitor and leaves nothing running', async () => {
