@@ -84,19 +84,6 @@ type Database struct {
 	MaxConnections int32 `json:"maxConnections"`
 }
 
-// Sealing says where the key-encryption key is. Exactly one provider is set.
-type Sealing struct {
-	// SecretKey reads the key-encryption key from a file: 32 random bytes.
-	SecretKey *SecretKey `json:"secretKey,omitempty"`
-}
-
-// SecretKey is a key-encryption key mounted from a Secret.
-type SecretKey struct {
-	File string `json:"file"`
-	// Generation counts rotations; it becomes part of the wrapped keyset's record.
-	Generation int64 `json:"generation"`
-}
-
 // Parse reads a configuration strictly: unknown and repeated fields are errors, as is any missing one.
 func Parse(data []byte) (*ChatServerConfiguration, error) {
 	var c ChatServerConfiguration
@@ -120,19 +107,16 @@ func (c *ChatServerConfiguration) Validate() error {
 	if c.APIVersion != APIVersion || c.Kind != Kind {
 		errs = append(errs, fmt.Errorf("apiVersion, kind: want %s %s, got %s %s", APIVersion, Kind, c.APIVersion, c.Kind))
 	}
-	for _, f := range c.required() {
-		if f.value == "" {
-			errs = append(errs, fmt.Errorf("%s: required", f.path))
-		}
-	}
+	errs = append(errs, missing(c.required()...)...)
 	errs = append(errs, c.validateOrigins()...)
+	errs = append(errs, c.Sealing.validate()...)
 	return errors.Join(append(errs, c.validateNumbers()...)...)
 }
 
 type field struct{ path, value string }
 
 func (c *ChatServerConfiguration) required() []field {
-	fields := []field{
+	return []field{
 		{"tenant.name", c.Tenant.Name},
 		{"tenant.displayName", c.Tenant.DisplayName},
 		{"tenant.policyURL", c.Tenant.PolicyURL},
@@ -149,10 +133,6 @@ func (c *ChatServerConfiguration) required() []field {
 		{"database.tls.keyFile", c.Database.TLS.KeyFile},
 		{"database.caFile", c.Database.CAFile},
 	}
-	if c.Sealing.SecretKey == nil {
-		return append(fields, field{path: "sealing.secretKey"})
-	}
-	return append(fields, field{"sealing.secretKey.file", c.Sealing.SecretKey.File})
 }
 
 // origin is strict because origins become part of a content security policy, which ; and , would divide.

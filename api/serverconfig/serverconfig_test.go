@@ -51,8 +51,8 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"wrong kind":          {"kind: ChatServerConfiguration", "kind: Other", "kind"},
 		"missing host":        {"host: acme.localhost", "host: ''", "endpoint.host"},
 		"missing CA":          {"caFile: /pg/ca.crt", "caFile: ''", "database.caFile"},
-		"no key":              {"sealing: {secretKey: {file: /kek/key, generation: 1}}", "sealing: {}", "sealing.secretKey"},
 		"no key file":         {"file: /kek/key", "file: ''", "sealing.secretKey.file"},
+		"age below zero":      {"generation: 1}}", "generation: 1}, rotateAfterDays: -1}", "sealing.rotateAfterDays"},
 		"port out of range":   {"port: 5432", "port: 65536", "database.port"},
 		"no connections":      {"maxConnections: 4", "maxConnections: 0", "database.maxConnections"},
 		"no time to drain":    {"drainSeconds: 20", "drainSeconds: 0", "drainSeconds"},
@@ -70,6 +70,29 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 			}
 			if _, err := serverconfig.Parse([]byte(spoilt)); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("Parse = %v, want %q named", err, test.want)
+			}
+		})
+	}
+}
+
+func TestKeysAreRotatedEveryNinetyDaysUnlessSaidOtherwise(t *testing.T) {
+	const key, day = "generation: 1}}", 24 * time.Hour
+	tests := map[string]struct {
+		sealing string
+		want    time.Duration
+	}{
+		"by default": {key, 90 * day},
+		"sooner":     {"generation: 1}, rotateAfterDays: 30}", 30 * day},
+		"never":      {"generation: 1}, rotateAfterDays: 0}", 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			c, err := serverconfig.Parse([]byte(strings.Replace(complete, key, test.sealing, 1)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := c.Sealing.RotateAfter(); got != test.want {
+				t.Errorf("RotateAfter = %v, want %v", got, test.want)
 			}
 		})
 	}

@@ -124,6 +124,7 @@ const (
 
 // Encryption says where a tenant's key-encryption key lives. It is a union: only the provider's own field is set.
 // +union
+// +kubebuilder:validation:XValidation:rule="self.provider == 'Secret' || !has(self.secret)",message="secret is only allowed for provider Secret"
 // +kubebuilder:validation:XValidation:rule="(self.provider == 'VaultTransit') == has(self.vaultTransit)",message="vaultTransit is required for provider VaultTransit and only allowed there"
 // +kubebuilder:validation:XValidation:rule="(self.provider == 'KMS') == has(self.kms)",message="kms is required for provider KMS and only allowed there"
 type Encryption struct {
@@ -132,6 +133,10 @@ type Encryption struct {
 	// +unionDiscriminator
 	Provider EncryptionProvider `json:"provider,omitempty"`
 
+	// secret says which key is in use, for provider Secret. Without it that is the first.
+	// +optional
+	Secret *SecretKey `json:"secret,omitempty"`
+
 	// vaultTransit is a transit key of Vault or OpenBao.
 	// +optional
 	VaultTransit *VaultTransit `json:"vaultTransit,omitempty"`
@@ -139,6 +144,16 @@ type Encryption struct {
 	// kms is a key of a cloud key management service.
 	// +optional
 	KMS *KMSKey `json:"kms,omitempty"`
+}
+
+// SecretKey is a key in a Secret of the tenant's namespace.
+type SecretKey struct {
+	// generation counts the key's rotations, from 1. It grows by one at a time: the operator then makes a further key and
+	// the chat servers move to it. Earlier keys stay, because backups of their time need them.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	Generation int64 `json:"generation,omitempty"`
 }
 
 // VaultTransit is a transit key of Vault or OpenBao, used with the tenant's own identity.
@@ -167,11 +182,11 @@ type VaultTransit struct {
 
 // KMSKey names a key by its Tink key URI.
 type KMSKey struct {
-	// uri is the key's Tink URI: aws-kms://, gcp-kms:// or azure-kms://.
+	// uri is the key's Tink URI: aws-kms:// or gcp-kms://. Tink has no client for Azure.
 	// +required
 	// +kubebuilder:validation:MinLength=12
 	// +kubebuilder:validation:MaxLength=500
-	// +kubebuilder:validation:Pattern=`^(aws|gcp|azure)-kms://[-_.:/a-zA-Z0-9]+$`
+	// +kubebuilder:validation:Pattern=`^(aws|gcp)-kms://[-_.:/a-zA-Z0-9]+$`
 	URI string `json:"uri,omitempty"`
 }
 

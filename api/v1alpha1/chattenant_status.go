@@ -15,7 +15,7 @@ type EndpointStatus struct {
 
 	// certificateNotAfter is when the served certificate expires; it is renewed long before.
 	// +optional
-	CertificateNotAfter metav1.Time `json:"certificateNotAfter,omitzero"`
+	CertificateNotAfter *metav1.Time `json:"certificateNotAfter,omitempty"`
 
 	// certificateIssuer is the ClusterIssuer that signed the served certificate.
 	// +optional
@@ -78,10 +78,20 @@ type EncryptionStatus struct {
 	// +required
 	Provider EncryptionProvider `json:"provider,omitempty"`
 
-	// keyGeneration counts the key's rotations, from 1.
+	// keyGeneration is that of the newest key, counted from 1.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	KeyGeneration int64 `json:"keyGeneration,omitempty"`
+
+	// activeGeneration is that of the key which wraps the tenant's keysets: every chat server has started with it. While a
+	// rotation is under way it is lower than keyGeneration.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	ActiveGeneration int64 `json:"activeGeneration,omitempty"`
+
+	// lastRotationTime is when activeGeneration was seen to grow, absent if it never did.
+	// +optional
+	LastRotationTime *metav1.Time `json:"lastRotationTime,omitempty"`
 }
 
 // VersionStatus holds the images a tenant runs. It is empty while nothing runs yet.

@@ -31,6 +31,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.adoptUID) == has(oldSelf.adoptUID) && (!has(self.adoptUID) || self.adoptUID == oldSelf.adoptUID)",message="adoptUID is decided when the tenant is created and cannot change"
 // +kubebuilder:validation:XValidation:rule="has(self.database) == has(oldSelf.database)",message="database can be neither added nor removed later: volumes are not resized in this release"
 // +kubebuilder:validation:XValidation:rule="!has(self.encryption) || self.encryption.provider == 'Secret'",message="this release keeps the key-encryption key in a Secret: leave spec.encryption out or set provider to Secret"
+// +kubebuilder:validation:XValidation:rule="(has(self.encryption) && has(self.encryption.secret) ? self.encryption.secret.generation : 1) - (has(oldSelf.encryption) && has(oldSelf.encryption.secret) ? oldSelf.encryption.secret.generation : 1) in [0, 1]",message="encryption.secret.generation counts rotations: it stays or grows by one, and is 1 where it is left out"
 // +kubebuilder:validation:XValidation:rule="!has(self.subProcessors)",message="this release opens no egress, so it cannot honour spec.subProcessors: leave the field out; SubProcessor resources can already be recorded"
 // +kubebuilder:validation:XValidation:rule="!has(self.backup)",message="this release takes no backups, so it cannot honour spec.backup: leave the field out"
 // +kubebuilder:validation:XValidation:rule="!has(self.hibernation)",message="this release does not put tenants to sleep, so it cannot honour spec.hibernation: leave the field out"

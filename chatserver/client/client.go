@@ -33,6 +33,8 @@ type Config struct {
 	TLS *tls.Config
 	// Dial makes the connection; nil dials the endpoint's host. It lets a test reach a name that does not resolve.
 	Dial DialFunc
+	// Transport is how sessions connect.
+	Transport Transport
 	// Clock times reconnects; nil is the real one.
 	Clock clock.WithDelayedExecution
 }
@@ -46,6 +48,8 @@ type Client struct {
 	origin string
 	host   string
 	http   *http.Client
+	// streams is for answers that do not end.
+	streams *http.Client
 }
 
 // requestTimeout bounds one HTTP request.
@@ -68,7 +72,8 @@ func New(config Config) (*Client, error) {
 	transport := &http.Transport{TLSClientConfig: config.TLS.Clone(), DialContext: config.Dial}
 	return &Client{
 		config: config, origin: config.Endpoint, host: u.Host,
-		http: &http.Client{Transport: transport, Timeout: requestTimeout},
+		http:    &http.Client{Transport: transport, Timeout: requestTimeout},
+		streams: &http.Client{Transport: transport},
 	}, nil
 }
 
@@ -170,18 +175,28 @@ func (c *Client) request(
 		}
 		payload = bytes.NewReader(data)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, c.origin+path, payload)
+	r, err := c.newRequest(ctx, method, path, payload, who)
 	if err != nil {
-		return nil, fmt.Errorf("make request: %w", err)
+		return nil, err
 	}
-	c.decorate(r.Header, who)
-	r.Header.Set("Content-Type", "application/json")
 	response, err := c.http.Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	return response.Cookies(), decodeAnswer(response, out)
+}
+
+func (c *Client) newRequest(
+	ctx context.Context, method, path string, body io.Reader, who Credentials,
+) (*http.Request, error) {
+	r, err := http.NewRequestWithContext(ctx, method, c.origin+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	c.decorate(r.Header, who)
+	r.Header.Set("Content-Type", "application/json")
+	return r, nil
 }
 
 // decorate adds what a browser would.

@@ -5,15 +5,11 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/gorilla/websocket"
 
 	"github.com/chattenant/chattenant/chatserver/protocol"
 )
@@ -26,11 +22,12 @@ const (
 	maxCursors = 600
 )
 
-// connection is one WebSocket of a session.
+// connection is one of a session.
 type connection struct {
 	session *Session
-	ws      *websocket.Conn
-	writing sync.Mutex
+	wire    wire
+	// heard says that the server said something.
+	heard bool
 	// heads are what the server said exists; gap runs while the session is behind one of them.
 	heads map[uuid.UUID]int64
 	gap   *time.Timer
@@ -45,15 +42,19 @@ type drainedError struct{ error }
 
 // connectOnce runs one connection to its end and says why it ended.
 func (s *Session) connectOnce(ctx context.Context) error {
-	c, err := s.dial(ctx)
+	transport := s.choice.next()
+	w, err := s.dial(ctx, transport)
 	if err != nil {
+		s.learn(ctx, transport, false, err)
 		return err
 	}
+	c := &connection{session: s, wire: w, heads: map[uuid.UUID]int64{}}
 	stop := context.AfterFunc(ctx, c.close)
 	defer stop()
 	defer c.close()
 	defer s.attach(nil)
 	err = c.run()
+	s.learn(ctx, transport, c.heard, err)
 	c.stopTimers()
 	switch {
 	case c.refusal != nil:
@@ -65,53 +66,20 @@ func (s *Session) connectOnce(ctx context.Context) error {
 	}
 }
 
-func (s *Session) dial(ctx context.Context) (*connection, error) {
-	dialer := &websocket.Dialer{
-		NetDialContext: s.client.config.Dial, TLSClientConfig: s.client.config.TLS.Clone(),
-		Subprotocols: []string{protocol.Subprotocol}, HandshakeTimeout: writeTimeout,
-	}
-	header := http.Header{}
-	s.client.decorate(header, s.who)
-	ws, response, err := dialer.DialContext(ctx, "wss://"+s.client.host+"/api/v1/ws", header)
-	if response != nil {
-		defer func() { _ = response.Body.Close() }()
-	}
-	if err != nil {
-		return nil, handshakeError(response, err)
-	}
-	return &connection{session: s, ws: ws, heads: map[uuid.UUID]int64{}}, nil
-}
-
-// handshakeError finds the server's own words in a refused handshake.
-func handshakeError(response *http.Response, err error) error {
-	if response != nil {
-		var refusal *Error
-		if errors.As(decodeAnswer(response, nil), &refusal) {
-			return refusal
-		}
-	}
-	return fmt.Errorf("connect: %w", err)
-}
-
 func (s *Session) attach(c *connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.current = c
 }
 
-// run says hello and handles frames until the connection ends.
+// run handles frames until the connection ends.
 func (c *connection) run() error {
-	hello, err := protocol.Encode(c.session.hello())
-	if err != nil {
-		return err
-	}
-	c.send(hello)
 	for {
-		_ = c.ws.SetReadDeadline(c.now().Add(protocol.SilenceTimeout))
-		_, data, err := c.ws.ReadMessage()
+		data, err := c.wire.read()
 		if err != nil {
-			return fmt.Errorf("read: %w", err)
+			return err
 		}
+		c.heard = true
 		frame, err := protocol.DecodeServer(data)
 		if err != nil {
 			return fmt.Errorf("read frame: %w", err)
@@ -133,16 +101,9 @@ func (s *Session) hello() *protocol.Hello {
 }
 
 // send writes a frame. That it may fail does not matter: unanswered frames go out again on the next connection.
-func (c *connection) send(data []byte) {
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	_ = c.ws.SetWriteDeadline(c.now().Add(writeTimeout))
-	_ = c.ws.WriteMessage(websocket.TextMessage, data)
-}
+func (c *connection) send(data []byte) { c.wire.write(data) }
 
-func (c *connection) now() time.Time { return c.session.client.config.Clock.Now() }
-
-func (c *connection) close() { _ = c.ws.Close() }
+func (c *connection) close() { c.wire.close() }
 
 func (c *connection) stopTimers() {
 	for _, t := range []*time.Timer{c.gap, c.leave} {

@@ -28,6 +28,8 @@ func (c *connection) handle(frame protocol.Frame) {
 		tell(o.Typing, f)
 	case *protocol.ReceiptNotice:
 		tell(o.Receipt, f)
+	case *protocol.Presence:
+		tell(o.Presence, f)
 	case *protocol.Reset:
 		c.session.reset(f)
 		tell(o.Reset, f)

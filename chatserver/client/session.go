@@ -28,6 +28,8 @@ type Observer struct {
 	Typing func(*protocol.TypingNotice)
 	// Receipt says how far somebody has received and read a conversation.
 	Receipt func(*protocol.ReceiptNotice)
+	// Presence says who is there, and who came or went. A connection begins with no colleagues.
+	Presence func(*protocol.Presence)
 	// Reset says that a conversation's events start again from 1.
 	Reset func(*protocol.Reset)
 	// Lost says why a connection ended; another follows.
@@ -39,6 +41,7 @@ type Session struct {
 	client   *Client
 	who      Credentials
 	observer Observer
+	choice   choice
 
 	mu      sync.Mutex
 	cursors map[uuid.UUID]protocol.Cursor
@@ -50,7 +53,10 @@ type Session struct {
 
 // NewSession makes a session that Run connects.
 func (c *Client) NewSession(who Credentials, observer Observer) *Session {
-	return &Session{client: c, who: who, observer: observer, cursors: map[uuid.UUID]protocol.Cursor{}}
+	return &Session{
+		client: c, who: who, observer: observer, cursors: map[uuid.UUID]protocol.Cursor{},
+		choice: choice{transport: c.config.Transport, clock: c.config.Clock},
+	}
 }
 
 // Reconnects back off from firstDelay to longestDelay with full jitter; a connection that held for stableAfter starts

@@ -17,17 +17,32 @@ import (
 	"github.com/chattenant/chattenant/chatserver/conversation"
 	"github.com/chattenant/chattenant/chatserver/identity"
 	"github.com/chattenant/chattenant/chatserver/protocol"
+	"github.com/chattenant/chattenant/chatserver/search"
+	"github.com/chattenant/chattenant/chatserver/store"
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
 )
 
 // BenchmarkCommit sends messages of visitors who each wait for their acknowledgement, while an agent reads all of them.
 func BenchmarkCommit(b *testing.B) {
 	for _, senders := range []int{1, 16, 128} {
-		b.Run(fmt.Sprintf("%d senders", senders), func(b *testing.B) { benchmarkCommit(b, senders) })
+		b.Run(fmt.Sprintf("%d senders", senders), func(b *testing.B) { benchmarkCommit(b, senders, nil) })
 	}
 }
 
-func benchmarkCommit(b *testing.B, senders int) {
+// BenchmarkCommitBesideTheIndexer is BenchmarkCommit while what is said is made searchable.
+func BenchmarkCommitBesideTheIndexer(b *testing.B) {
+	for _, senders := range []int{1, 16, 128} {
+		b.Run(fmt.Sprintf("%d senders", senders), func(b *testing.B) { benchmarkCommit(b, senders, index) })
+	}
+}
+
+func index(ctx context.Context, s *store.Store) {
+	metrics := search.NewMetrics(prometheus.NewRegistry())
+	search.NewIndexer(s, clock.RealClock{}, slog.New(slog.DiscardHandler), metrics).Run(ctx)
+}
+
+// benchmarkCommit runs something beside the engine, if there is something.
+func benchmarkCommit(b *testing.B, senders int, beside func(context.Context, *store.Store)) {
 	b.Helper()
 	s := storetest.New(b).Open(b)
 	e, err := conversation.New(b.Context(), conversation.Config{
@@ -41,6 +56,11 @@ func benchmarkCommit(b *testing.B, senders int) {
 	done := make(chan struct{})
 	go func() { defer close(done); e.Run(ctx) }()
 	b.Cleanup(func() { cancel(); <-done })
+	if beside != nil {
+		ended := make(chan struct{})
+		go func() { defer close(ended); beside(ctx, s) }()
+		b.Cleanup(func() { cancel(); <-ended })
+	}
 	people := make([]identity.Principal, senders)
 	conversations := make([]uuid.UUID, senders)
 	for i := range senders {

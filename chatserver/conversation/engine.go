@@ -20,6 +20,7 @@ import (
 	"github.com/google/uuid"
 	"k8s.io/utils/clock"
 
+	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/chatserver/store"
 )
 
@@ -34,10 +35,19 @@ type Store interface {
 	Conversations(ctx context.Context, ids []uuid.UUID) ([]store.Conversation, error)
 	TouchedWithin(ctx context.Context, d time.Duration) ([]store.Touched, error)
 	Heads(ctx context.Context, ids []uuid.UUID) ([]store.Touched, error)
+	VisitorHeads(ctx context.Context, visitor uuid.UUID) ([]store.Touched, error)
 	Tell(ctx context.Context, signals store.Signals) error
 	Receipts(ctx context.Context, conversations []uuid.UUID) ([]store.Receipt, error)
+	Company(ctx context.Context, conversations []uuid.UUID) ([]store.Receipt, []store.Participation, error)
+	KeepPresence(ctx context.Context, lease time.Duration, came, left []protocol.Participant) error
+	RestorePresence(ctx context.Context, lease time.Duration, here []protocol.Participant) error
+	OtherReplicas(ctx context.Context) ([]uuid.UUID, error)
+	PresentElsewhere(ctx context.Context, ids []uuid.UUID) ([]protocol.Participant, error)
+	AllPresentElsewhere(ctx context.Context) ([]protocol.Participant, error)
 	LiveSessions(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error)
+	// Epoch asks which history the database is in; KnownEpoch is the last one met, by whatever method.
 	Epoch(ctx context.Context) (int64, error)
+	KnownEpoch() int64
 	Listen(ctx context.Context, l store.Listener) error
 }
 
@@ -49,6 +59,8 @@ type Config struct {
 	Metrics *Metrics
 	// PollInterval is how long a lost notification may go unnoticed.
 	PollInterval time.Duration
+	// Presence is timed by DefaultPresenceTiming if it is zero.
+	Presence PresenceTiming
 }
 
 // Engine serves the conversations of one tenant on one replica.
@@ -60,32 +72,47 @@ type Engine struct {
 
 	interval time.Duration
 
-	epoch  atomic.Int64
-	queue  chan *submission
-	hub    hub
-	recent *recent
-	remote *inbox
+	history atomic.Pointer[history]
+	queue   chan *submission
+	hub     hub
+	remote  *inbox
 	// moved gathers the conversations of which other replicas stored receipts.
 	moved  *inbox
 	untold *untold
+
+	unsubscribed *unsubscribed
+	presence     *presence
+	timing       PresenceTiming
+	// attendees gathers who came to other replicas or left them.
+	attendees *inbox
 
 	// accepting guards queue against being written to after it was closed.
 	accepting sync.RWMutex
 	stopped   bool
 }
 
-// New makes an engine and reads the database's epoch. Run makes it work.
+// New makes an engine and reads the database's epoch and who is connected to other replicas. Run makes it work.
 func New(ctx context.Context, c Config) (*Engine, error) {
 	e := &Engine{
 		store: c.Store, clock: c.Clock, log: c.Logger, metrics: c.Metrics, interval: c.PollInterval,
 		queue: make(chan *submission, queueLength),
-		hub:   newHub(), recent: newRecent(recentBytes), remote: newInbox(), moved: newInbox(), untold: newUntold(),
+		hub:   newHub(), remote: newInbox(), moved: newInbox(), untold: newUntold(),
+		unsubscribed: newUnsubscribed(),
+		timing:       c.Presence, attendees: newInbox(),
 	}
+	if e.timing == (PresenceTiming{}) {
+		e.timing = DefaultPresenceTiming()
+	}
+	e.presence = newPresence(e.timing.Grace)
 	epoch, err := c.Store.Epoch(ctx)
 	if err != nil {
 		return nil, err
 	}
-	e.epoch.Store(epoch)
+	e.history.Store(newHistory(epoch))
+	// Known before the first client comes: it is not to be told of an empty house that is not.
+	if err := e.readEverybody(ctx); err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 
@@ -97,22 +124,12 @@ func (e *Engine) Run(ctx context.Context) {
 	wg.Go(func() { e.poll(ctx) })
 	wg.Go(func() { e.tell(ctx) })
 	wg.Go(func() { e.readMoved(ctx) })
+	wg.Go(func() { e.writePresence(ctx) })
+	wg.Go(func() { e.readPresence(ctx) })
+	wg.Go(func() { e.settlePresence(ctx) })
 	// The writer outlives ctx: what was accepted is brought to an end.
 	wg.Go(func() { e.write(context.WithoutCancel(ctx)) })
 	<-ctx.Done()
 	e.stopAccepting()
 	wg.Wait()
-}
-
-// Epoch names the history of the database.
-func (e *Engine) Epoch() int64 { return e.epoch.Load() }
-
-// noteEpoch ends every subscription when the database was restored under us: clients come back and are reset.
-func (e *Engine) noteEpoch(epoch int64) {
-	if e.epoch.Swap(epoch) == epoch {
-		return
-	}
-	e.log.Info("The database's history changed, disconnecting clients", "epoch", epoch)
-	e.recent.clear()
-	e.hub.endAll(ErrRestored)
 }

@@ -41,10 +41,23 @@ func startEngine(t *testing.T, s conversation.Store) *conversation.Engine {
 // launchEngine is startEngine with a way to stop earlier, which waits for the end.
 func launchEngine(t *testing.T, s conversation.Store) (e *conversation.Engine, stop func()) {
 	t.Helper()
-	e, err := conversation.New(t.Context(), conversation.Config{
-		Store: s, Clock: clock.RealClock{}, Logger: slog.New(slog.DiscardHandler),
-		Metrics: conversation.NewMetrics(prometheus.NewRegistry()), PollInterval: time.Second,
-	})
+	return launchTimed(t, s, conversation.DefaultPresenceTiming())
+}
+
+// launchTimed is launchEngine with its own times of presence.
+func launchTimed(
+	t *testing.T, s conversation.Store, timing conversation.PresenceTiming,
+) (e *conversation.Engine, stop func()) {
+	t.Helper()
+	return launch(t, conversation.Config{Store: s, PollInterval: time.Second, Presence: timing})
+}
+
+// launch runs a replica that is configured by the test, and says how to end it.
+func launch(t *testing.T, config conversation.Config) (e *conversation.Engine, stop func()) {
+	t.Helper()
+	config.Clock, config.Logger = clock.RealClock{}, slog.New(slog.DiscardHandler)
+	config.Metrics = conversation.NewMetrics(prometheus.NewRegistry())
+	e, err := conversation.New(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,6 +158,12 @@ func subscribe(
 	if err != nil {
 		tb.Fatalf("Subscribe: %v", err)
 	}
+	return readAll(tb, sub, cursors)
+}
+
+// readAll reads a subscription until it ends or the test does.
+func readAll(tb testing.TB, sub *conversation.Subscription, cursors map[uuid.UUID]protocol.Cursor) *reader {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &reader{
 		sub: sub, events: map[uuid.UUID][]*protocol.Event{}, last: map[uuid.UUID]int64{}, closed: make(chan error, 1),

@@ -40,14 +40,18 @@ func (h *hub) add(s *Subscription) {
 	h.visitors[s.principal.ID][s] = struct{}{}
 }
 
-func (h *hub) remove(s *Subscription) {
+// remove tells whether s was there.
+func (h *hub) remove(s *Subscription) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	_, agent := h.agents[s]
+	_, visitor := h.visitors[s.principal.ID][s]
 	delete(h.agents, s)
 	delete(h.visitors[s.principal.ID], s)
 	if len(h.visitors[s.principal.ID]) == 0 {
 		delete(h.visitors, s.principal.ID)
 	}
+	return agent || visitor
 }
 
 // count is the number of subscriptions of p's own: an agent's or a visitor's.
@@ -77,6 +81,18 @@ func (h *hub) interested(visitor uuid.UUID) bool {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return len(h.agents) > 0 || len(h.visitors[visitor]) > 0
+}
+
+// met makes a visitor's subscriptions follow an agent who has written to them.
+func (h *hub) met(visitor uuid.UUID, event *store.Event) {
+	if event.Author.Kind != protocol.Agent {
+		return
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for s := range h.visitors[visitor] {
+		s.follow(event.Conversation, person{Kind: event.Author.Kind, ID: event.Author.ID})
+	}
 }
 
 // touch marks the conversation on everyone who may read it.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/chattenant/chattenant/chatserver/protocol"
 )
 
 // Metrics count what the engine does. No label carries an id or anything a person said.
@@ -19,6 +21,9 @@ type Metrics struct {
 	batch         prometheus.Histogram
 	pages         prometheus.Counter
 	readErrors    prometheus.Counter
+
+	online         *prometheus.GaugeVec
+	presenceErrors prometheus.Counter
 }
 
 // NewMetrics registers the engine's metrics.
@@ -48,6 +53,18 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		readErrors: f.NewCounter(prometheus.CounterOpts{
 			Name: "chattenant_event_read_errors_total", Help: "Reads of events that failed.",
 		}),
+		online: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "chattenant_people_online", Help: "People connected to any replica, as this one knows it, by kind.",
+		}, []string{"kind"}),
+		presenceErrors: f.NewCounter(prometheus.CounterOpts{
+			Name: "chattenant_presence_errors_total", Help: "Failures to write or read who is connected.",
+		}),
+	}
+}
+
+func (m *Metrics) observePresence(p *presence) {
+	for _, kind := range []protocol.Kind{protocol.Visitor, protocol.Agent} {
+		m.online.WithLabelValues(string(kind)).Set(float64(p.count(kind)))
 	}
 }
 

@@ -38,7 +38,10 @@ func (e *Engine) open(ctx context.Context, p identity.Principal, open *protocol.
 	defer cancel()
 	var contact store.Contact
 	if open.Contact != nil {
-		contact = store.Contact{Name: open.Contact.Name.String, Email: open.Contact.Email.String}
+		c := open.Contact
+		contact = store.Contact{
+			Name: c.Name.String, Email: c.Email.String, Phone: c.Phone.String, ExternalID: c.ExternalID.String,
+		}
 	}
 	c, created, err := e.store.OpenConversation(ctx, p.ID, open.ClientID, contact)
 	if err != nil {

@@ -43,6 +43,9 @@ func (s *Subscription) Poll(ctx context.Context) ([][]byte, error) {
 	}
 	frames, err := s.read(ctx, id, &f)
 	s.put(id, &f, err)
+	if errors.Is(err, ErrRestored) {
+		return frames, err
+	}
 	if err != nil && ctx.Err() == nil {
 		s.engine.log.Error("Cannot read a conversation", "conversation", id, "err", err)
 		s.engine.metrics.readErrors.Inc()
@@ -58,7 +61,7 @@ func (s *Subscription) pop() (uuid.UUID, feed, bool, error) {
 	}
 	id := s.queue[0]
 	s.queue = s.queue[1:]
-	if len(s.queue) > 0 || len(s.notices) > 0 {
+	if len(s.queue) > 0 || len(s.notices) > 0 || s.attendance.waits(s.principal.Kind) {
 		s.notify()
 	}
 	f := s.feeds[id]
@@ -73,12 +76,14 @@ func (s *Subscription) put(id uuid.UUID, f *feed, err error) {
 	defer s.mu.Unlock()
 	current := s.feeds[id]
 	current.header, current.sent, current.announced = f.header, f.sent, f.announced
-	current.caughtUp, current.reset = f.caughtUp, f.reset
+	current.caughtUp, current.reset, current.gone = f.caughtUp, f.reset, f.gone
 	current.head = max(current.head, f.head)
 	switch {
 	case isLost(err):
 		delete(s.feeds, id)
 		delete(s.heads, id)
+		s.forgetNotices()
+		s.unfollow(id)
 	case err != nil:
 		s.enqueueLater(id, current)
 	case current.sent < current.head:
@@ -108,17 +113,23 @@ func (s *Subscription) read(ctx context.Context, id uuid.UUID, f *feed) (frames 
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	out := encoder{}
+	if f.gone {
+		out.add(&protocol.Reset{Conversation: id, Epoch: s.history.epoch})
+		f.gone = false
+		return out.frames, out.err
+	}
 	if !f.announced {
 		if err := s.announce(ctx, id, f, &out); err != nil {
 			return nil, err
 		}
 	}
 	if f.reset {
-		out.add(&protocol.Reset{Conversation: id, Epoch: s.engine.Epoch()})
+		out.add(&protocol.Reset{Conversation: id, Epoch: s.history.epoch})
 		f.reset = false
 	}
 	if f.sent < f.head {
-		events, err := s.engine.eventsAfter(ctx, store.Position{Conversation: id, Seq: f.sent})
+		after := store.Position{Conversation: id, Seq: f.sent}
+		events, err := s.engine.eventsAfter(ctx, s.history, after, f.head, f.header.Visitor)
 		if err != nil {
 			return out.frames, errors.Join(err, out.err)
 		}
@@ -126,7 +137,7 @@ func (s *Subscription) read(ctx context.Context, id uuid.UUID, f *feed) (frames 
 		out.frames = append(out.frames, events...)
 	}
 	if !f.caughtUp && f.sent >= f.head {
-		out.add(&protocol.CaughtUp{Conversation: id, Epoch: s.engine.Epoch(), Seq: f.sent})
+		out.add(&protocol.CaughtUp{Conversation: id, Epoch: s.history.epoch, Seq: f.sent})
 		f.caughtUp = true
 	}
 	return out.frames, out.err
@@ -136,12 +147,12 @@ func (s *Subscription) announce(ctx context.Context, id uuid.UUID, f *feed, out 
 	if err := s.loadHeader(ctx, id, f); err != nil {
 		return err
 	}
+	if s.principal.Kind == protocol.Agent {
+		s.follow(id, person{Kind: protocol.Visitor, ID: f.header.Visitor})
+	}
 	frame := &protocol.Conversation{Conversation: id, OpenedAt: protocol.Time{Time: f.header.OpenedAt}, Head: f.head}
 	if s.principal.May(identity.ReadContact, f.header.Visitor) {
-		contact := f.header.Contact
-		frame.Contact = &protocol.Contact{
-			Name: protocol.Text{String: contact.Name}, Email: protocol.Text{String: contact.Email},
-		}
+		frame.Contact = f.header.Contact.Shown()
 	}
 	out.add(frame)
 	f.announced = true
@@ -160,17 +171,25 @@ func (s *Subscription) loadHeader(ctx context.Context, id uuid.UUID, f *feed) er
 	if len(found) == 0 || !s.principal.May(identity.ReadConversation, found[0].Visitor) {
 		return fmt.Errorf("conversation: %w", store.ErrNotFound)
 	}
+	if found[0].Head > 0 {
+		if err := s.loadCompany(ctx, id); err != nil {
+			return err
+		}
+	}
 	f.header, f.head = &found[0], max(f.head, found[0].Head)
 	return nil
 }
 
-// eventsAfter returns the next encoded events, out of the cache if it reaches back that far.
-func (e *Engine) eventsAfter(ctx context.Context, after store.Position) ([][]byte, error) {
-	if frames, ok := e.recent.after(after.Conversation, after.Seq); ok {
+// eventsAfter returns the next encoded events of a visitor's conversation, out of the cache if it reaches back so far
+// and up to head.
+func (e *Engine) eventsAfter(
+	ctx context.Context, h *history, after store.Position, head int64, visitor uuid.UUID,
+) ([][]byte, error) {
+	if frames, ok := h.recent.after(after.Conversation, after.Seq, head); ok {
 		return frames, nil
 	}
 	e.metrics.pages.Inc()
-	events, err := e.store.EventsAfter(ctx, []store.Position{after}, page)
+	events, err := e.eventsOf(ctx, h, []store.Position{after}, page)
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +198,8 @@ func (e *Engine) eventsAfter(ctx context.Context, after store.Position) ([][]byt
 		if events[i].Seq != after.Seq+int64(i)+1 {
 			return nil, fmt.Errorf("event %d follows %d", events[i].Seq, after.Seq+int64(i))
 		}
-		frame, err := e.encodeEvent(&events[i])
+		e.hub.met(visitor, &events[i])
+		frame, err := h.encode(&events[i])
 		if err != nil {
 			return nil, err
 		}

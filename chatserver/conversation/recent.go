@@ -46,15 +46,16 @@ func newRecent(maxBytes int) *recent {
 	return &recent{maxBytes: maxBytes, order: list.New(), elements: map[uuid.UUID]*list.Element{}}
 }
 
-// add appends the event if it follows the last one known. After a gap the run starts anew; older ones are ignored.
-func (r *recent) add(conversation uuid.UUID, seq int64, frame []byte) {
+// add appends the event if it follows the last one known; older ones are ignored. After a gap the run starts anew, as
+// it does with an event that erases: what was cached before may hold what that takes away.
+func (r *recent) add(conversation uuid.UUID, seq int64, frame []byte, erases bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := r.tail(conversation, seq)
 	switch {
 	case seq < t.next():
 		return
-	case seq > t.next():
+	case seq > t.next() || erases:
 		r.drop(t, len(t.frames))
 		t.first = seq
 	}
@@ -109,8 +110,9 @@ func (r *recent) remove(element *list.Element) {
 	delete(r.elements, t.conversation)
 }
 
-// after returns what is known beyond seq. ok is false if something between may be missing.
-func (r *recent) after(conversation uuid.UUID, seq int64) (frames [][]byte, ok bool) {
+// after returns what is known beyond seq. ok is false if something between may be missing, or anything up to head, the
+// last event that the reader knows to exist: what is missing may be a deletion of something before it.
+func (r *recent) after(conversation uuid.UUID, seq, head int64) (frames [][]byte, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	element, found := r.elements[conversation]
@@ -118,7 +120,7 @@ func (r *recent) after(conversation uuid.UUID, seq int64) (frames [][]byte, ok b
 		return nil, false
 	}
 	t := tailOf(element)
-	if seq+1 < t.first || seq+1 >= t.next() {
+	if seq+1 < t.first || seq+1 >= t.next() || head >= t.next() {
 		return nil, false
 	}
 	// Copied: the run moves on while the reader writes.
@@ -136,6 +138,7 @@ func (r *recent) last(conversation uuid.UUID) int64 {
 	return tailOf(element).next() - 1
 }
 
+// clear forgets everything.
 func (r *recent) clear() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

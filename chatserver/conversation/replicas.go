@@ -48,12 +48,19 @@ func (e *Engine) listen(ctx context.Context) {
 type listener Engine
 
 // Connected implements store.Listener: what happened before went unheard.
-func (l *listener) Connected(context.Context) { l.remote.askPoll() }
+func (l *listener) Connected(context.Context) {
+	l.remote.askPoll()
+	l.attendees.askPoll()
+}
 
 // ConversationsTouched implements store.Listener.
 func (l *listener) ConversationsTouched(_ context.Context, ids []uuid.UUID) {
 	if !l.hub.empty() {
 		l.remote.add(ids)
+		return
+	}
+	for _, id := range ids {
+		l.history.Load().recent.forget(id)
 	}
 }
 
@@ -131,31 +138,39 @@ func (e *Engine) readTouched(ctx context.Context, ids []uuid.UUID) error {
 
 // announceRemote reads the latest events once for all readers, then marks the conversations.
 func (e *Engine) announceRemote(ctx context.Context, touched []store.Touched) error {
+	h := e.history.Load()
 	var after []store.Position
 	wanted := touched[:0]
 	for _, t := range touched {
 		if !e.hub.interested(t.Visitor) {
+			// Nobody hears of it, so what is cached may hold what was deleted meanwhile.
+			h.recent.forget(t.Conversation)
 			continue
 		}
 		wanted = append(wanted, t)
-		if known := e.recent.last(t.Conversation); known < t.Head {
+		if known := h.recent.last(t.Conversation); known < t.Head {
 			after = append(after, store.Position{Conversation: t.Conversation, Seq: max(known, t.Head-preload)})
 		}
 	}
-	err := e.preload(ctx, after)
+	err := e.preload(ctx, h, after, wanted)
 	for _, t := range wanted {
 		e.hub.touch(t)
 	}
 	return err
 }
 
-func (e *Engine) preload(ctx context.Context, after []store.Position) error {
+func (e *Engine) preload(ctx context.Context, h *history, after []store.Position, touched []store.Touched) error {
 	if len(after) == 0 {
 		return nil
 	}
-	events, err := e.store.EventsAfter(ctx, after, preload)
+	visitors := make(map[uuid.UUID]uuid.UUID, len(touched))
+	for _, t := range touched {
+		visitors[t.Conversation] = t.Visitor
+	}
+	events, err := e.eventsOf(ctx, h, after, preload)
 	for i := range events {
-		e.remember(&events[i])
+		e.remember(h, &events[i])
+		e.hub.met(visitors[events[i].Conversation], &events[i])
 	}
 	return err
 }
@@ -173,6 +188,8 @@ func (e *Engine) poll(ctx context.Context) {
 		case <-ticker.C():
 		}
 		if e.hub.empty() {
+			// Nobody hears what happens, so what is cached grows old.
+			e.history.Load().recent.clear()
 			last = e.clock.Now()
 			continue
 		}

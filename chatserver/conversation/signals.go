@@ -204,19 +204,3 @@ func (l *listener) Typing(_ context.Context, typing []store.Typing) {
 		l.hub.tell(typing[i].Visitor, typingNotice(&typing[i]), nil)
 	}
 }
-
-func typingNotice(t *store.Typing) notice {
-	author, conversation, typing := protocol.Participant{Kind: t.Kind, ID: t.ID}, t.Conversation, t.Typing
-	return notice{protocol.TypeTyping, t.Participation, func() protocol.Frame {
-		return &protocol.TypingNotice{Conversation: conversation, Author: author, Typing: typing}
-	}}
-}
-
-func receiptNotice(r *store.Receipt) notice {
-	reader, receipt := protocol.Participant{Kind: r.Kind, ID: r.ID}, *r
-	return notice{protocol.TypeReceipt, r.Participation, func() protocol.Frame {
-		return &protocol.ReceiptNotice{
-			Conversation: receipt.Conversation, Reader: reader, Delivered: receipt.Delivered, Read: receipt.Read,
-		}
-	}}
-}

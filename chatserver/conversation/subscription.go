@@ -31,15 +31,21 @@ const window = 200
 // else is safe for concurrent use.
 type Subscription struct {
 	engine    *Engine
+	history   *history
 	principal identity.Principal
 	wake      chan struct{}
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	// woken is called after wake was signalled, unless it is nil.
+	woken   func()
 	feeds   map[uuid.UUID]*feed
 	queue   []uuid.UUID
 	heads   map[uuid.UUID]int64
-	notices map[noticeKey]func() protocol.Frame
-	reason  error
+	notices map[noticeKey]notice
+	// starting is set until the conversations to start with are known: notices of any are kept until then.
+	starting   bool
+	attendance attendance
+	reason     error
 }
 
 // feed is how far a subscription is in one conversation.
@@ -53,7 +59,9 @@ type feed struct {
 	announced       bool
 	caughtUp        bool
 	// reset is set if the client's cursor is not of this history.
-	reset  bool
+	reset bool
+	// gone is set if the client has a cursor for what it may not read.
+	gone   bool
 	queued bool
 }
 
@@ -66,24 +74,32 @@ func (e *Engine) Subscribe(
 	}
 	s := &Subscription{
 		engine: e, principal: p, wake: make(chan struct{}, 1),
-		feeds: map[uuid.UUID]*feed{}, heads: map[uuid.UUID]int64{}, notices: map[noticeKey]func() protocol.Frame{},
+		feeds: map[uuid.UUID]*feed{}, heads: map[uuid.UUID]int64{}, notices: map[noticeKey]notice{}, starting: true,
 	}
 	// Registered before reading: what is committed meanwhile leaves a mark, so nothing falls between.
 	e.hub.add(s)
+	e.presence.came(s.person(), e.clock.Now())
+	// And this after it: a history that ends from now on ends the subscription.
+	s.history = e.history.Load()
 	list, err := e.readable(ctx, p, cursors)
-	if err != nil {
+	if err = errors.Join(err, e.stillIn(s.history)); err != nil {
 		s.Close()
 		return nil, err
 	}
 	for i := range list {
 		s.start(&list[i], cursors)
 	}
-	if err := s.startReceipts(ctx, list); err != nil {
+	s.startGone(cursors)
+	if err := s.startCompany(ctx, list); err != nil {
 		s.Close()
 		return nil, err
 	}
+	s.startPresence()
 	return s, nil
 }
+
+// person is whose subscription it is.
+func (s *Subscription) person() person { return person{Kind: s.principal.Kind, ID: s.principal.ID} }
 
 // readable lists what p may read and should be told of, oldest first.
 func (e *Engine) readable(
@@ -123,13 +139,26 @@ func (s *Subscription) start(c *store.Conversation, cursors map[uuid.UUID]protoc
 	f := s.feed(c.ID)
 	f.header, f.head = c, max(f.head, c.Head)
 	if cursor, ok := cursors[c.ID]; ok {
-		if cursor.Epoch == s.engine.Epoch() && cursor.Seq >= 0 && cursor.Seq <= c.Head {
+		if cursor.Epoch == s.history.epoch && cursor.Seq >= 0 && cursor.Seq <= c.Head {
 			f.sent = cursor.Seq
 		} else {
 			f.reset = true
 		}
 	}
 	s.enqueue(c.ID, f)
+}
+
+// startGone has the client forget what it has a cursor for and may not read, or not any more: nothing else would tell
+// that a restore took a whole conversation away.
+func (s *Subscription) startGone(cursors map[uuid.UUID]protocol.Cursor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range cursors {
+		if f := s.feed(id); f.header == nil {
+			f.gone = true
+			s.enqueue(id, f)
+		}
+	}
 }
 
 // mark notes that a conversation was opened or has a new head.
@@ -163,10 +192,25 @@ func (s *Subscription) enqueue(id uuid.UUID, f *feed) {
 	s.notify()
 }
 
+// notify is called with the lock held.
 func (s *Subscription) notify() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
+	}
+	if s.woken != nil {
+		s.woken()
+	}
+}
+
+// Notify has f called whenever Ready is signalled from now on, and now if it is. f must not block nor use the
+// subscription.
+func (s *Subscription) Notify(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.woken = f
+	if len(s.wake) > 0 {
+		f()
 	}
 }
 
@@ -189,5 +233,9 @@ func (s *Subscription) end(reason error) {
 	s.notify()
 }
 
-// Close takes the subscription off the engine.
-func (s *Subscription) Close() { s.engine.hub.remove(s) }
+// Close takes the subscription off the engine. It may be called again.
+func (s *Subscription) Close() {
+	if s.engine.hub.remove(s) {
+		s.engine.presence.left(s.person(), s.engine.clock.Now())
+	}
+}

@@ -99,8 +99,7 @@ func (e *Engine) commit(ctx context.Context, batch []*submission) {
 	appended, err := e.append(ctx, batch)
 	switch {
 	case err == nil:
-		e.publish(appended)
-		e.answer(batch, appended)
+		e.publish(batch, appended)
 	case len(batch) > 1 && store.IsRefusal(err):
 		// One message the database will not have must not take the others with it.
 		for _, s := range batch {
@@ -126,21 +125,18 @@ func (e *Engine) append(ctx context.Context, batch []*submission) (store.Appende
 	return appended, err
 }
 
-func (e *Engine) answer(batch []*submission, appended store.Appended) {
-	for i, s := range batch {
-		s.reply(e.reply(&s.draft, &appended.Outcomes[i], appended.Epoch))
-	}
-}
-
 func (e *Engine) reply(d *store.Draft, o *store.Outcome, epoch int64) protocol.Frame {
 	switch {
 	case errors.Is(o.Err, store.ErrNotFound):
 		return protocolError(protocol.NotFound, "no such conversation or message", d.ClientID)
 	case errors.Is(o.Err, store.ErrNotAuthor):
 		return protocolError(protocol.Forbidden, "only its author may change a message", d.ClientID)
-	case o.Err != nil:
+	case store.IsRefusal(o.Err):
 		e.log.Error("Cannot place a message", "err", o.Err)
 		return protocolError(protocol.Internal, "the message could not be stored", d.ClientID)
+	case o.Err != nil:
+		e.log.Error("Cannot commit a message", "err", o.Err)
+		return unavailable(d.ClientID)
 	}
 	if !o.Duplicate && d.Kind == protocol.KindMessage {
 		e.metrics.messages.WithLabelValues(string(d.Author.Kind)).Inc()
@@ -153,6 +149,7 @@ func (e *Engine) reply(d *store.Draft, o *store.Outcome, epoch int64) protocol.F
 
 func (e *Engine) fail(batch []*submission, err error) {
 	e.log.Error("Cannot commit messages", "messages", len(batch), "err", err)
+	e.forgetErased(batch)
 	for _, s := range batch {
 		s.reply(unavailable(s.draft.ClientID))
 	}

@@ -16,7 +16,9 @@ import (
 const cookieName = "__Host-session"
 
 func (s *Server) info(w http.ResponseWriter, _ *http.Request) error {
-	writeJSON(w, http.StatusOK, s.config.Info)
+	info := s.config.Info
+	info.Available = s.config.Engine.Available()
+	writeJSON(w, http.StatusOK, info)
 	return nil
 }
 

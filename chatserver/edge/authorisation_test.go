@@ -4,10 +4,10 @@
 package edge_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -18,9 +18,14 @@ import (
 
 // TestAVisitorsTokenOpensNothingOfAnother tries one visitor's token on every frame and route with the other's ids.
 func TestAVisitorsTokenOpensNothingOfAnother(t *testing.T) {
+	overEach(t, aVisitorsTokenOpensNothingOfAnother)
+}
+
+func aVisitorsTokenOpensNothingOfAnother(t *testing.T, over carrier) {
+	t.Helper()
 	r := servertest.Start(t, storetest.New(t))
-	victim := connect(t, r)
-	victim.greet(newVisitor(t, r))
+	victim := over.to(t, r)
+	greet(victim, newVisitor(t, r))
 	victim.say(`{"type":"open","clientId":"` + uuid.NewString() + `","contact":{"name":"Ada"}}`)
 	conversation := nextOf[*protocol.Opened](victim).Conversation.String()
 	message := uuid.NewString()
@@ -28,21 +33,24 @@ func TestAVisitorsTokenOpensNothingOfAnother(t *testing.T) {
 	nextOf[*protocol.Ack](victim)
 
 	token := newVisitor(t, r)
-	intruder := connect(t, r)
+	intruder := over.to(t, r)
 	// A cursor before the victim's message asks for it.
 	intruder.say(`{"type":"hello","protocol":1,"token":"` + token + `"` + cursors(conversation, 1, 0) + `}`)
 	nextOf[*protocol.Welcome](intruder)
+	if there := nextOf[*protocol.Presence](intruder); len(there.People) > 0 {
+		t.Errorf("the intruder hears who else is there: %+v", there.People)
+	}
 	// Neither a new client id nor the victim's own gets an answer about the conversation.
 	for _, id := range []string{uuid.NewString(), message} {
 		intruder.say(sendFrame(t, conversation, id, "let me in"))
-		if answer := intruder.next(); !isRefusal(answer, protocol.NotFound) {
+		if answer := next(intruder); !isRefusal(answer, protocol.NotFound) {
 			t.Fatalf("send answered %+v", answer)
 		}
 	}
 	victim.say(sendFrame(t, conversation, uuid.NewString(), "still for nobody else"))
 	nextOf[*protocol.Ack](victim)
 	intruder.say(`{"type":"ping"}`)
-	beat, ok := intruder.next().(*protocol.Heartbeat)
+	beat, ok := next(intruder).(*protocol.Heartbeat)
 	if !ok || len(beat.Heads) > 0 {
 		t.Errorf("the intruder hears of another's conversation: %+v", beat)
 	}
@@ -62,11 +70,16 @@ func isRefusal(frame protocol.Frame, code protocol.Code) bool {
 }
 
 func TestAgentsAndVisitorsKeepToTheirParts(t *testing.T) {
+	overEach(t, agentsAndVisitorsKeepToTheirParts)
+}
+
+func agentsAndVisitorsKeepToTheirParts(t *testing.T, over carrier) {
+	t.Helper()
 	db := storetest.New(t)
 	r := servertest.Start(t, db)
 	servertest.NewAgent(t, db, grace, "Grace")
 	cookie := signIn(t, r)
-	agent, _ := handshake(t, r, withCookie(cookie))
+	agent := over.as(t, r, cookie)
 	agent.say(`{"type":"hello","protocol":1}`)
 	if self := nextOf[*protocol.Welcome](agent).Self; self.Kind != protocol.Agent || self.DisplayName.Reveal() != "Grace" {
 		t.Errorf("the agent is welcomed as %s", self.Kind)
@@ -76,13 +89,13 @@ func TestAgentsAndVisitorsKeepToTheirParts(t *testing.T) {
 		t.Errorf("an agent's open answers %s", answer.Code)
 	}
 	// With a token the same browser is a visitor, cookie or not.
-	visitor, _ := handshake(t, r, withCookie(cookie))
+	visitor := over.as(t, r, cookie)
 	visitor.say(`{"type":"hello","protocol":1,"token":"` + newVisitor(t, r) + `"}`)
 	if self := nextOf[*protocol.Welcome](visitor).Self; self.Kind != protocol.Visitor {
 		t.Errorf("with a token the socket is a %s", self.Kind)
 	}
 	// An agent's cookie value is no visitor's token.
-	forged := connect(t, r)
+	forged := over.to(t, r)
 	forged.say(`{"type":"hello","protocol":1,"token":"` + cookie.Value + `"}`)
 	if code, _ := forged.expectEnd(); code != protocol.Unauthenticated {
 		t.Errorf("the cookie as token answers %q", code)
@@ -98,7 +111,7 @@ func TestParallelOpensMakeOneConversation(t *testing.T) {
 	var wires []*wire
 	for i := range sockets {
 		w := connect(t, replicas[i%2])
-		w.greet(token)
+		greet(w, token)
 		wires = append(wires, w)
 	}
 	for _, w := range wires {
@@ -120,18 +133,23 @@ func TestParallelOpensMakeOneConversation(t *testing.T) {
 }
 
 func TestSigningOutClosesTheSessionsSocketsOnEveryReplica(t *testing.T) {
+	overEach(t, signingOutClosesTheSessionsSocketsOnEveryReplica)
+}
+
+func signingOutClosesTheSessionsSocketsOnEveryReplica(t *testing.T, over carrier) {
+	t.Helper()
 	db := storetest.New(t)
 	one, two := servertest.Start(t, db), servertest.Start(t, db)
 	servertest.NewAgent(t, db, grace, "Grace")
 	cookie, other := signIn(t, one), signIn(t, one)
-	var sockets []*wire
+	var sockets []peer
 	for _, r := range []*servertest.Replica{one, two} {
-		w, _ := handshake(t, r, withCookie(cookie))
+		w := over.as(t, r, cookie)
 		w.say(`{"type":"hello","protocol":1}`)
 		nextOf[*protocol.Welcome](w)
 		sockets = append(sockets, w)
 	}
-	stays, _ := handshake(t, two, withCookie(other))
+	stays := over.as(t, two, other)
 	stays.say(`{"type":"hello","protocol":1}`)
 	nextOf[*protocol.Welcome](stays)
 	response, _ := call(t, one, http.MethodDelete, "/api/v1/agent/session", "", withCookie(cookie))
@@ -139,15 +157,13 @@ func TestSigningOutClosesTheSessionsSocketsOnEveryReplica(t *testing.T) {
 		t.Fatalf("sign out: %s", response.Status)
 	}
 	for i, w := range sockets {
-		if code, closed := w.expectEnd(); code != protocol.Unauthenticated || closed != policyViolation {
-			t.Errorf("socket %d: answered %q and closed with %d", i, code, closed)
-		}
+		expectRefusal(t, fmt.Sprintf("connection %d", i), w, protocol.Unauthenticated)
 	}
 	_, code := call(t, two, http.MethodGet, "/api/v1/agent/session", "", withCookie(cookie))
 	if code != protocol.Unauthenticated {
 		t.Errorf("the cookie still answers %q", code)
 	}
-	w, _ := handshake(t, two, withCookie(cookie))
+	w := over.as(t, two, cookie)
 	w.say(`{"type":"hello","protocol":1}`)
 	if code, _ := w.expectEnd(); code != protocol.Unauthenticated {
 		t.Errorf("a new socket with the old cookie answers %q", code)
@@ -157,6 +173,11 @@ func TestSigningOutClosesTheSessionsSocketsOnEveryReplica(t *testing.T) {
 }
 
 func TestASessionThatExpiresClosesItsSocket(t *testing.T) {
+	overEach(t, aSessionThatExpiresClosesItsSocket)
+}
+
+func aSessionThatExpiresClosesItsSocket(t *testing.T, over carrier) {
+	t.Helper()
 	db := storetest.New(t)
 	r := servertest.Start(t, db)
 	servertest.NewAgent(t, db, grace, "Grace")
@@ -165,12 +186,9 @@ func TestASessionThatExpiresClosesItsSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, _ := handshake(t, r, withCookie(cookie))
+	w := over.as(t, r, cookie)
 	w.say(`{"type":"hello","protocol":1}`)
-	start := time.Now()
-	if code, closed := w.expectEnd(); code != protocol.Unauthenticated || closed != policyViolation {
-		t.Errorf("answered %q and closed with %d after %v", code, closed, time.Since(start))
-	}
+	expectRefusal(t, "the session", w, protocol.Unauthenticated)
 }
 
 func TestTheSessionCookieHasEveryProtection(t *testing.T) {

@@ -162,9 +162,14 @@ func TestAttemptsOnOneAccountAreBoundedFromWhereverTheyCome(t *testing.T) {
 }
 
 func TestTooManyMessagesAreAnsweredWithWhenToTryAgain(t *testing.T) {
+	overEach(t, tooManyMessagesAreAnsweredWithWhenToTryAgain)
+}
+
+func tooManyMessagesAreAnsweredWithWhenToTryAgain(t *testing.T, over carrier) {
+	t.Helper()
 	r := servertest.Start(t, storetest.New(t), servertest.WithLimits(scarce(3)))
-	w := connect(t, r)
-	w.greet(newVisitor(t, r))
+	w := over.to(t, r)
+	greet(w, newVisitor(t, r))
 	id := "0192b3c4-0000-7000-8000-000000000001"
 	w.say(`{"type":"open","clientId":"` + id + `"}`)
 	conversation := nextOf[*protocol.Opened](w).Conversation.String()
@@ -184,7 +189,7 @@ func TestAFloodOfFramesEndsTheSocket(t *testing.T) {
 	limits.Frames = edge.Rate{PerSecond: 0.001, Burst: 10}
 	r := servertest.Start(t, storetest.New(t), servertest.WithLimits(limits))
 	w := connect(t, r)
-	w.greet(newVisitor(t, r))
+	greet(w, newVisitor(t, r))
 	for range 10 {
 		w.say(`{"type":"ping"}`)
 	}

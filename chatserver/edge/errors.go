@@ -36,6 +36,7 @@ const (
 	retryUnavailable = 2 * time.Second
 	retryBusy        = time.Second
 	retryInternal    = 5 * time.Second
+	retryLocked      = 30 * time.Second
 )
 
 // answerTo turns an error into what the client is told. Errors nobody expected are logged under a reference.
@@ -54,6 +55,8 @@ func (s *Server) answerTo(err error) *apiError {
 		return &apiError{code: protocol.RateLimited, message: "too many connections", retryAfter: retryInternal}
 	case errors.Is(err, context.Canceled):
 		return &apiError{code: protocol.Unavailable, message: "the request was given up", retryAfter: retryUnavailable}
+	case errors.Is(err, store.ErrLocked):
+		return &apiError{code: protocol.Unavailable, message: "the keys are not available now", retryAfter: retryLocked}
 	case store.IsRefusal(err):
 		return s.internal(err)
 	default:

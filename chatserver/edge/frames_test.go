@@ -19,9 +19,18 @@ import (
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
 )
 
-const policyViolation, tooBig = websocket.ClosePolicyViolation, websocket.CloseMessageTooBig
+const (
+	policyViolation = websocket.ClosePolicyViolation
+	tooBig          = websocket.CloseMessageTooBig
+	goingAway       = websocket.CloseGoingAway
+)
 
 func TestAFrameThatBreaksTheGrammarEndsTheSocket(t *testing.T) {
+	overEach(t, aFrameThatBreaksTheGrammarEndsTheSocket)
+}
+
+func aFrameThatBreaksTheGrammarEndsTheSocket(t *testing.T, over carrier) {
+	t.Helper()
 	r := servertest.Start(t, storetest.New(t))
 	token := newVisitor(t, r)
 	id := uuid.NewString()
@@ -42,19 +51,17 @@ func TestAFrameThatBreaksTheGrammarEndsTheSocket(t *testing.T) {
 		"deletion with a body":  `{"type":"delete","target":"` + id + `","body":""}`,
 		"id not a UUID":         `{"type":"send","conversation":"1","clientId":"` + id + `","body":"a"}`,
 		"contact not an object": `{"type":"open","clientId":"` + id + `","contact":"Ada"}`,
-		"unknown contact":       `{"type":"open","clientId":"` + id + `","contact":{"phone":"1"}}`,
+		"unknown contact":       `{"type":"open","clientId":"` + id + `","contact":{"fax":"1"}}`,
 		"two values":            `{"type":"ping"}{"type":"ping"}`,
 		"invalid UTF-8":         "{\"type\":\"ping\xff\"}",
 		"second hello":          `{"type":"hello","protocol":1,"token":"` + token + `"}`,
 	}
 	for name, frame := range frames {
 		t.Run(name, func(t *testing.T) {
-			w := connect(t, r)
-			w.greet(token)
+			w := over.to(t, r)
+			greet(w, token)
 			w.say(frame)
-			if code, closed := w.expectEnd(); code != protocol.InvalidRequest || closed != policyViolation {
-				t.Errorf("answered %q and closed with %d", code, closed)
-			}
+			expectRefusal(t, name, w, protocol.InvalidRequest)
 		})
 	}
 }
@@ -63,7 +70,7 @@ func TestBinaryAndOversizedFramesEndTheSocket(t *testing.T) {
 	r := servertest.Start(t, storetest.New(t))
 	token := newVisitor(t, r)
 	w := connect(t, r)
-	w.greet(token)
+	greet(w, token)
 	if err := w.WriteMessage(websocket.BinaryMessage, []byte(`{"type":"ping"}`)); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +93,7 @@ func TestBinaryAndOversizedFramesEndTheSocket(t *testing.T) {
 		},
 	} {
 		w := connect(t, r)
-		w.greet(token)
+		greet(w, token)
 		if err := write(w); err != nil {
 			t.Fatal(err)
 		}
@@ -126,6 +133,11 @@ func TestASocketWithoutHelloIsEnded(t *testing.T) {
 }
 
 func TestHelloComesFirstAndWithAValidProof(t *testing.T) {
+	overEach(t, helloComesFirstAndWithAValidProof)
+}
+
+func helloComesFirstAndWithAValidProof(t *testing.T, over carrier) {
+	t.Helper()
 	r := servertest.Start(t, storetest.New(t))
 	token := newVisitor(t, r)
 	other := strings.Repeat("A", len(token))
@@ -145,11 +157,9 @@ func TestHelloComesFirstAndWithAValidProof(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := connect(t, r)
+			w := over.to(t, r)
 			w.say(test.frame)
-			if code, closed := w.expectEnd(); code != test.want || closed != policyViolation {
-				t.Errorf("answered %q and closed with %d, want %q", code, closed, test.want)
-			}
+			expectRefusal(t, name, w, test.want)
 		})
 	}
 }
@@ -167,9 +177,14 @@ func TestHandshakesMustAskForTheProtocol(t *testing.T) {
 }
 
 func TestARefusedMessageIsAnsweredAndTheSocketGoesOn(t *testing.T) {
+	overEach(t, aRefusedMessageIsAnsweredAndTheSocketGoesOn)
+}
+
+func aRefusedMessageIsAnsweredAndTheSocketGoesOn(t *testing.T, over carrier) {
+	t.Helper()
 	r := servertest.Start(t, storetest.New(t))
-	w := connect(t, r)
-	w.greet(newVisitor(t, r))
+	w := over.to(t, r)
+	greet(w, newVisitor(t, r))
 	w.say(`{"type":"open","clientId":"` + uuid.NewString() + `"}`)
 	conversation := nextOf[*protocol.Opened](w).Conversation.String()
 	bodies := map[string]string{

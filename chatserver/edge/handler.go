@@ -15,41 +15,52 @@ import (
 // handlerFunc is a handler whose error becomes the answer.
 type handlerFunc func(w http.ResponseWriter, r *http.Request) error
 
-func (s *Server) api(h handlerFunc) http.Handler {
+// api answers requests with a body of at most so many bytes.
+func (s *Server) api(body int64, h handlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := s.guard(r, w, h); err != nil {
+		r.Body = http.MaxBytesReader(w, r.Body, body)
+		if err := guard(w, r, h); err != nil {
 			writeError(w, s.answerTo(err))
 		}
 	})
 }
 
-func (s *Server) guard(r *http.Request, w http.ResponseWriter, h handlerFunc) error {
+func guard(w http.ResponseWriter, r *http.Request, h handlerFunc) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		if err := requireOwnOrigin(r); err != nil {
 			return err
 		}
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, protocol.MaxBody)
 	return h(w, r)
 }
 
 // readBody decodes a JSON body strictly into v.
 func readBody(r *http.Request, v any) error {
+	data, err := readJSON(r)
+	if err != nil {
+		return err
+	}
+	if protocol.DecodeStrict(data, v) != nil {
+		return violation("the body is not what this request takes")
+	}
+	return nil
+}
+
+// readJSON reads a body that says it is JSON.
+func readJSON(r *http.Request) ([]byte, error) {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || mediaType != "application/json" {
-		return &apiError{code: protocol.InvalidRequest, message: "the body must be application/json"}
+		return nil, violation("the body must be application/json")
 	}
 	data, err := io.ReadAll(r.Body)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return &apiError{code: protocol.TooLarge, message: "the body is too large"}
+		return nil, &apiError{code: protocol.TooLarge, message: "the body is too large"}
 	case err != nil:
-		return &apiError{code: protocol.InvalidRequest, message: "the body could not be read"}
-	case protocol.DecodeStrict(data, v) != nil:
-		return &apiError{code: protocol.InvalidRequest, message: "the body is not what this request takes"}
+		return nil, violation("the body could not be read")
 	}
-	return nil
+	return data, nil
 }
 
 // recover turns a panic into an answer. The stack goes to the log, what was asked for does not.

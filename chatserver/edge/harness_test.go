@@ -84,11 +84,60 @@ func callFrom(
 	return answer{response.StatusCode, response.Status, response.Header, response.Cookies(), data}, refusal.Error.Code
 }
 
-// wire is a bare WebSocket, for clients that do not keep to the rules.
+// peer is a bare client, for those that do not keep to the rules.
+type peer interface {
+	// say sends a frame, the first of which must be hello.
+	say(text string)
+	// read returns the next frame of the server, or how the connection ended.
+	read() (protocol.Frame, error)
+	// expectEnd reads until the server ends the connection and returns the code of the error that says why, and of the
+	// close frame if there is one.
+	expectEnd() (protocol.Code, int)
+	test() *testing.T
+}
+
+// carrier is a way to the server.
+type carrier struct {
+	name string
+	// connect opens it with the headers given on top of the right ones; an empty value removes one.
+	connect func(t *testing.T, r *servertest.Replica, dial client.DialFunc, header http.Header) peer
+}
+
+// overEach runs a test over every carrier.
+func overEach(t *testing.T, test func(t *testing.T, over carrier)) {
+	t.Helper()
+	socket := func(t *testing.T, r *servertest.Replica, dial client.DialFunc, header http.Header) peer {
+		t.Helper()
+		w, status := handshakeOver(t, r, dial, header)
+		if w == nil {
+			t.Fatalf("handshake answered %s", status)
+		}
+		return w
+	}
+	for _, over := range []carrier{{"WebSocket", socket}, {"stream", openStream}} {
+		t.Run(over.name, func(t *testing.T) { test(t, over) })
+	}
+}
+
+// to connects without further headers.
+func (c carrier) to(t *testing.T, r *servertest.Replica) peer {
+	t.Helper()
+	return c.connect(t, r, r.Dial, nil)
+}
+
+// as connects with a session cookie.
+func (c carrier) as(t *testing.T, r *servertest.Replica, cookie *http.Cookie) peer {
+	t.Helper()
+	return c.connect(t, r, r.Dial, withCookie(cookie))
+}
+
+// wire is a bare WebSocket.
 type wire struct {
 	*websocket.Conn
 	t *testing.T
 }
+
+func (w *wire) test() *testing.T { return w.t }
 
 // handshake opens a WebSocket with the headers given on top of the right ones; an empty value removes one.
 func handshake(t *testing.T, r *servertest.Replica, header http.Header) (w *wire, status string) {
@@ -135,12 +184,12 @@ func connect(t *testing.T, r *servertest.Replica) *wire {
 }
 
 // greet says hello as a visitor and waits for welcome.
-func (w *wire) greet(token string) {
-	w.t.Helper()
+func greet(w peer, token string) {
+	w.test().Helper()
 	w.say(`{"type":"hello","protocol":1,"token":"` + token + `"}`)
-	frame := w.next()
+	frame := next(w)
 	if _, ok := frame.(*protocol.Welcome); !ok {
-		w.t.Fatalf("hello was answered by %+v", frame)
+		w.test().Fatalf("hello was answered by %+v", frame)
 	}
 }
 
@@ -151,11 +200,11 @@ func (w *wire) say(text string) {
 	}
 }
 
-func (w *wire) next() protocol.Frame {
-	w.t.Helper()
+func next(w peer) protocol.Frame {
+	w.test().Helper()
 	frame, err := w.read()
 	if err != nil {
-		w.t.Fatalf("read: %v", err)
+		w.test().Fatalf("read: %v", err)
 	}
 	return frame
 }
@@ -170,20 +219,24 @@ func (w *wire) read() (protocol.Frame, error) {
 }
 
 // nextOf skips frames until one of type T comes.
-func nextOf[T protocol.Frame](w *wire) T {
-	w.t.Helper()
-	for {
-		if frame, ok := w.next().(T); ok {
+func nextOf[T protocol.Frame](w peer) T {
+	w.test().Helper()
+	// Heartbeats would go on for ever.
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if frame, ok := next(w).(T); ok {
 			return frame
 		}
 	}
+	var missing T
+	w.test().Fatalf("there was no %T within %v", missing, patience)
+	return missing
 }
 
-// expectEnd reads until the server closes and returns the last error frame's code and the close code.
 func (w *wire) expectEnd() (protocol.Code, int) {
 	w.t.Helper()
 	var last protocol.Code
-	for {
+	// Heartbeats would go on for ever.
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		frame, err := w.read()
 		var closed *websocket.CloseError
 		switch {
@@ -196,10 +249,30 @@ func (w *wire) expectEnd() (protocol.Code, int) {
 			last = e.Code
 		}
 	}
+	w.t.Fatalf("the connection did not end within %v", patience)
+	return "", 0
+}
+
+// expectRefusal reads until the server ends the connection because of what the client is or did.
+func expectRefusal(t *testing.T, what string, w peer, want protocol.Code) {
+	t.Helper()
+	code, closed := w.expectEnd()
+	if code != want {
+		t.Errorf("%s: answered %q, want %q", what, code, want)
+	}
+	if _, isSocket := w.(*wire); isSocket && closed != policyViolation {
+		t.Errorf("%s: closed with %d", what, closed)
+	}
 }
 
 // newVisitor returns a fresh visitor's token.
 func newVisitor(t *testing.T, r *servertest.Replica) string {
+	t.Helper()
+	return newSession(t, r).Token.Reveal()
+}
+
+// newSession returns a fresh visitor.
+func newSession(t *testing.T, r *servertest.Replica) protocol.VisitorSession {
 	t.Helper()
 	response, code := call(t, r, http.MethodPost, "/api/v1/visitor/session", `{}`, nil)
 	if response.StatusCode != http.StatusCreated {
@@ -209,7 +282,7 @@ func newVisitor(t *testing.T, r *servertest.Replica) string {
 	if err := json.Unmarshal(response.Body, &session); err != nil {
 		t.Fatal(err)
 	}
-	return session.Token.Reveal()
+	return session
 }
 
 // grace is the agent of these tests.

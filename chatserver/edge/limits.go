@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -26,22 +27,29 @@ type Rate struct {
 
 // Limits bound what one client may do on a replica.
 type Limits struct {
-	// Connections bounds open connections of everyone together.
+	// Connections bounds open connections of everyone together, Accepts how fast they are taken.
 	Connections int
+	Accepts     Rate
 	// Requests, Handshakes, VisitorSessions and SignIns are per client address; an IPv6 client is its /64.
 	Requests, Handshakes, VisitorSessions, SignIns Rate
 	// Accounts bounds attempts to sign in to one account.
 	Accounts Rate
 	// VisitorMessages and AgentMessages are per person.
 	VisitorMessages, AgentMessages Rate
-	// Frames bounds the frames of one socket; beyond it the socket is closed.
+	// Searches is per agent.
+	Searches Rate
+	// Frames bounds the frames of one socket, which is closed beyond it, and those that one person posts.
 	Frames Rate
 }
 
 const (
 	// connectionCost is what a connection may take before it has said who it is: TLS, buffers and the largest hello.
 	connectionCost  = 128 << 10
-	mostConnections = 10_000
+	mostConnections = 16_384
+	// acceptsPerCore is how many clients a core can let in per second with a good half of its time: a handshake, a
+	// hello and what that reads take about a millisecond.
+	acceptsPerCore = 200
+	acceptsAtOnce  = 2
 )
 
 // connectionsWithin is how many connections fit half of a memory limit in bytes; the other half is for work.
@@ -49,10 +57,15 @@ func connectionsWithin(memory int64) int {
 	return int(min(memory/2/connectionCost, mostConnections))
 }
 
+func acceptsWith(cores int) Rate {
+	return Rate{PerSecond: float64(acceptsPerCore * cores), Burst: acceptsAtOnce * cores}
+}
+
 // DefaultLimits suit people, also many behind one address, on a server with so many bytes of memory.
 func DefaultLimits(memory int64) Limits {
 	return Limits{
 		Connections:     connectionsWithin(memory),
+		Accepts:         acceptsWith(runtime.GOMAXPROCS(0)),
 		Requests:        Rate{PerSecond: 50, Burst: 300},
 		Handshakes:      Rate{PerSecond: 10, Burst: 100},
 		VisitorSessions: Rate{PerSecond: 2, Burst: 60},
@@ -60,6 +73,7 @@ func DefaultLimits(memory int64) Limits {
 		Accounts:        Rate{PerSecond: 0.1, Burst: 10},
 		VisitorMessages: Rate{PerSecond: 5, Burst: 20},
 		AgentMessages:   Rate{PerSecond: 20, Burst: 60},
+		Searches:        Rate{PerSecond: 2, Burst: 20},
 		Frames:          Rate{PerSecond: 50, Burst: 200},
 	}
 }
@@ -77,21 +91,24 @@ type limiter struct {
 }
 
 // take uses one of key's allowance or answers when the next comes.
-func (l *limiter) take(key any) error {
-	if wait := l.wait(key); wait > 0 {
+func (l *limiter) take(key any) error { return l.takeAll(key, 1) }
+
+// takeAll uses n of key's allowance, or none of it.
+func (l *limiter) takeAll(key any, n int) error {
+	if wait := l.wait(key, n); wait > 0 {
 		l.metrics.limited.WithLabelValues(l.name).Inc()
 		return &apiError{code: protocol.RateLimited, message: "too many at once, try again a little later", retryAfter: wait}
 	}
 	return nil
 }
 
-func (l *limiter) wait(key any) time.Duration {
+func (l *limiter) wait(key any, n int) time.Duration {
 	now := l.clock.Now()
 	bucket := l.bucket(key)
-	if bucket.AllowN(now, 1) {
+	if bucket.AllowN(now, n) {
 		return 0
 	}
-	reservation := bucket.ReserveN(now, 1)
+	reservation := bucket.ReserveN(now, n)
 	defer reservation.CancelAt(now)
 	return max(reservation.DelayFrom(now), time.Millisecond)
 }
@@ -112,7 +129,7 @@ func (r Rate) limiter() *rate.Limiter { return rate.NewLimiter(rate.Limit(r.PerS
 // limiters has a limiter for each thing that is limited.
 type limiters struct {
 	requests, handshakes, visitorSessions, signIns, accounts *limiter
-	visitorMessages, agentMessages                           *limiter
+	visitorMessages, agentMessages, searches, posted         *limiter
 	frames                                                   Rate
 }
 
@@ -128,6 +145,8 @@ func newLimiters(l Limits, clock clock.PassiveClock, metrics *Metrics) *limiters
 		accounts:        limiter("accounts", l.Accounts),
 		visitorMessages: limiter("visitor_messages", l.VisitorMessages),
 		agentMessages:   limiter("agent_messages", l.AgentMessages),
+		searches:        limiter("searches", l.Searches),
+		posted:          limiter("frames", l.Frames),
 		frames:          l.Frames,
 	}
 }

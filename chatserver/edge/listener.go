@@ -11,12 +11,15 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pires/go-proxyproto"
+	"golang.org/x/time/rate"
+	"k8s.io/utils/clock"
 )
 
 // Time-outs and sizes of connections that are not, or not yet, WebSockets.
@@ -46,6 +49,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener, current certi
 		ErrorLog: log.New(faultCounter{s.metrics}, "", 0),
 		// HTTP/1 only: WebSockets need it, and its limits on slow clients hold for every request.
 		Protocols: http1(),
+		ConnState: letThrough,
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(tls.NewListener(s.behindProxy(listener), s.tlsConfig(current))) }()
@@ -91,7 +95,10 @@ func (s *Server) tlsConfig(current certificates) *tls.Config {
 var errProxyHeader = errors.New("want a PROXY protocol version 2 header of a proxied TCP connection")
 
 func (s *Server) behindProxy(listener net.Listener) net.Listener {
-	limited := &limitListener{Listener: listener, limit: int64(s.config.Limits.Connections), metrics: s.metrics}
+	limited := &limitListener{
+		Listener: listener, limit: int64(s.config.Limits.Connections), metrics: s.metrics,
+		clock: s.clock, pace: s.config.Limits.Accepts.limiter(), gate: newGate(runtime.GOMAXPROCS(0)),
+	}
 	return &proxyproto.Listener{
 		Listener:          limited,
 		ReadHeaderTimeout: s.config.Timing.ProxyHeader,
@@ -106,9 +113,14 @@ func (s *Server) behindProxy(listener net.Listener) net.Listener {
 	}
 }
 
-// limitListener closes connections beyond a limit at once, before they cost a goroutine.
+// limitListener closes connections beyond a limit at once, before they cost a goroutine. The others it takes at a pace:
+// of ten thousand clients that come back at the same moment each is served within seconds, and those who are already
+// connected do not wait behind all the handshakes. Meanwhile newcomers wait in the kernel's queue.
 type limitListener struct {
 	net.Listener
+	clock   clock.PassiveClock
+	pace    *rate.Limiter
+	gate    gate
 	limit   int64
 	open    atomic.Int64
 	metrics *Metrics
@@ -122,11 +134,22 @@ func (l *limitListener) Accept() (net.Conn, error) {
 			return nil, fmt.Errorf("accept: %w", err)
 		}
 		if l.open.Add(1) <= l.limit {
+			l.keepPace()
 			return l.admit(conn), nil
 		}
 		l.open.Add(-1)
 		l.metrics.refused.Inc()
 		_ = conn.Close()
+	}
+}
+
+// keepPace waits for the next connection's turn, which is never far: there is one that waits. It comes after those who
+// came before: when there is too little time for all, they wait in the kernel and not, against their time-outs, here.
+func (l *limitListener) keepPace() {
+	l.gate.pass()
+	now := l.clock.Now()
+	if wait := l.pace.ReserveN(now, 1).DelayFrom(now); wait > 0 {
+		time.Sleep(wait)
 	}
 }
 
@@ -136,21 +159,21 @@ func (l *limitListener) admit(conn net.Conn) net.Conn {
 		// Not essential: without it a slow reader is found out later.
 		_ = tcp.SetWriteBuffer(sendBuffer)
 	}
-	return &limitedConn{Conn: conn, release: sync.OnceFunc(func() {
+	return &limitedConn{newcomer: newcomer{shallow: shallow{Conn: conn}, gate: l.gate}, release: sync.OnceFunc(func() {
 		l.open.Add(-1)
 		l.metrics.connections.Dec()
 	})}
 }
 
 type limitedConn struct {
-	net.Conn
+	newcomer
 	release func()
 }
 
 // Close implements net.Conn.
 func (c *limitedConn) Close() error {
 	defer c.release()
-	return c.Conn.Close()
+	return c.newcomer.Close()
 }
 
 // faultCounter counts what the HTTP server would log.

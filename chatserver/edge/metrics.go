@@ -16,13 +16,16 @@ import (
 
 // Metrics count what the edge sees. No label carries an address, an id or anything a person said.
 type Metrics struct {
-	requests    *prometheus.CounterVec
-	limited     *prometheus.CounterVec
-	sockets     *prometheus.GaugeVec
-	closed      *prometheus.CounterVec
-	connections prometheus.Gauge
-	refused     prometheus.Counter
-	faults      prometheus.Counter
+	requests *prometheus.CounterVec
+	limited  *prometheus.CounterVec
+	sockets  *prometheus.GaugeVec
+	closed   *prometheus.CounterVec
+	streams  *prometheus.GaugeVec
+	// streamsClosed counts like closed.
+	streamsClosed *prometheus.CounterVec
+	connections   prometheus.Gauge
+	refused       prometheus.Counter
+	faults        prometheus.Counter
 }
 
 // NewMetrics registers the edge's metrics.
@@ -40,6 +43,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}, []string{"kind"}),
 		closed: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "chattenant_sockets_closed_total", Help: "WebSockets the server closed, by reason.",
+		}, []string{"reason"}),
+		streams: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "chattenant_streams", Help: "Open event streams, by kind of participant.",
+		}, []string{"kind"}),
+		streamsClosed: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "chattenant_streams_closed_total", Help: "Event streams the server closed, by reason.",
 		}, []string{"reason"}),
 		connections: f.NewGauge(prometheus.GaugeOpts{
 			Name: "chattenant_connections", Help: "Open connections on the public listener.",
@@ -73,6 +82,9 @@ func (r *statusRecorder) WriteHeader(status int) {
 	r.status = status
 	r.ResponseWriter.WriteHeader(status)
 }
+
+// Unwrap is for http.ResponseController.
+func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // Hijack implements http.Hijacker, for WebSockets.
 func (r *statusRecorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {

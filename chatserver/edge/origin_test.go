@@ -4,6 +4,7 @@
 package edge_test
 
 import (
+	"errors"
 	"net/http"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 
 func TestOnlyTheEndpointsOwnOriginMaySpeak(t *testing.T) {
 	r := servertest.Start(t, storetest.New(t))
+	token := newVisitor(t, r)
 	origins := map[string]struct {
 		origin []string
 		want   int
@@ -44,6 +46,20 @@ func TestOnlyTheEndpointsOwnOriginMaySpeak(t *testing.T) {
 			w, status := handshake(t, r, header)
 			if opened := w != nil; opened != (test.want == http.StatusCreated) {
 				t.Errorf("handshake answers %s", status)
+			}
+			want := protocol.Code("")
+			if test.want != http.StatusCreated {
+				want = protocol.Forbidden
+			}
+			stream := openStream(t, r, r.Dial, header)
+			stream.say(`{"type":"hello","protocol":1,"token":"` + token + `"}`)
+			var refused *refusal
+			if _, err := stream.read(); (err != nil || want != "") && (!errors.As(err, &refused) || refused.code != want) {
+				t.Errorf("a stream answers %v", err)
+			}
+			posted := http.Header{"Origin": test.origin, "Authorization": {"Bearer " + token}}
+			if _, code := post(t, r, posted, `{"type":"ping"}`); code != want {
+				t.Errorf("a post of frames answers %q", code)
 			}
 		})
 	}

@@ -6,11 +6,11 @@ package edge
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/gorilla/websocket"
 
-	"github.com/chattenant/chattenant/chatserver/identity"
 	"github.com/chattenant/chattenant/chatserver/protocol"
 )
 
@@ -30,34 +30,12 @@ func (c *socket) greet(ctx context.Context) (*protocol.Welcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	hello, ok := frame.(*protocol.Hello)
-	if !ok {
-		return nil, violation("the first frame must be hello")
-	}
-	if hello.Protocol != protocol.Version {
-		return nil, violation("this server speaks protocol 1")
-	}
-	if c.principal, err = c.identify(ctx, hello); err != nil {
-		return nil, err
-	}
-	if c.sub, err = c.server.config.Engine.Subscribe(ctx, c.principal, hello.Cursors); err != nil {
+	welcome, err := c.join(ctx, frame, c.cookie)
+	if err != nil {
 		return nil, err
 	}
 	c.conn.SetReadLimit(protocol.MaxFrame)
-	p := c.principal
-	return &protocol.Welcome{
-		Protocol: protocol.Version, Epoch: c.server.config.Engine.Epoch(),
-		Self:             protocol.Person{Kind: p.Kind, ID: p.ID, DisplayName: protocol.Text{String: p.DisplayName}},
-		HeartbeatSeconds: int(timing.Heartbeat / time.Second),
-	}, nil
-}
-
-// identify takes the token if there is one, so that an agent can try their own site's widget in the same browser.
-func (c *socket) identify(ctx context.Context, hello *protocol.Hello) (identity.Principal, error) {
-	if !hello.Token.IsEmpty() {
-		return c.server.config.Identity.Visitor(ctx, hello.Token.String)
-	}
-	return c.server.config.Identity.Agent(ctx, c.cookie)
+	return welcome, nil
 }
 
 // silentFor gives the client d to be heard from, unless it has been told to go.
@@ -70,24 +48,36 @@ func (c *socket) silentFor(d time.Duration) {
 	}
 }
 
-// read handles frames until the connection ends, the client breaks a rule, or the writer ends the socket.
-func (c *socket) read(ctx context.Context) {
-	c.watchControlFrames()
-	for ctx.Err() == nil {
+// listen handles frames until the connection ends, the client breaks a rule, or the writer ends the socket. Its stack
+// is what a silent socket keeps: nothing is called from a large frame here.
+func (c *socket) listen(ctx context.Context) {
+	defer c.leaveServer()
+	defer c.survive(func() {})
+	for {
 		c.silentFor(c.server.config.Timing.Silence)
-		frame, err := c.readFrame()
-		if err == nil {
-			err = c.handle(ctx, frame)
-		}
-		if isGone(err) {
+		kind, body, err := c.conn.NextReader()
+		if !c.heard(ctx, kind, body, err) {
 			return
 		}
-		if err != nil {
-			c.end(c.server.farewellTo(err))
-			break
-		}
+	}
+}
+
+// heard handles what was read, and reports whether to go on.
+func (c *socket) heard(ctx context.Context, kind int, body io.Reader, err error) bool {
+	frame, err := c.decode(kind, body, err)
+	if err == nil {
+		err = c.handle(ctx, frame)
+	}
+	switch {
+	case isGone(err):
+		return false
+	case err != nil:
+		c.end(c.server.farewellTo(err))
+	case ctx.Err() == nil:
+		return true
 	}
 	c.discard()
+	return false
 }
 
 // watchControlFrames takes pongs as signs of life and counts pings as frames.
@@ -106,7 +96,15 @@ func (c *socket) watchControlFrames() {
 }
 
 func (c *socket) readFrame() (protocol.Frame, error) {
-	kind, data, err := c.conn.ReadMessage()
+	return c.decode(c.conn.NextReader())
+}
+
+// decode reads the frame that NextReader found.
+func (c *socket) decode(kind int, body io.Reader, err error) (protocol.Frame, error) {
+	var data []byte
+	if err == nil {
+		data, err = io.ReadAll(body)
+	}
 	if errors.Is(err, websocket.ErrReadLimit) {
 		return nil, &apiError{code: protocol.TooLarge, message: "the frame is too large"}
 	}
@@ -152,36 +150,13 @@ func (c *socket) handle(ctx context.Context, frame protocol.Frame) error {
 	}
 	switch f := frame.(type) {
 	case *protocol.Ping:
-		c.replies <- c.heartbeat()
+		c.reply(c.heartbeat())
 	case *protocol.Open:
-		c.replies <- c.open(ctx, f)
+		c.reply(c.server.open(ctx, c.principal, f))
 	case protocol.Submission:
-		c.submit(f)
+		c.server.submit(c.principal, f, c.reply)
 	default:
 		return violation("hello comes once")
 	}
 	return nil
-}
-
-func (c *socket) open(ctx context.Context, f *protocol.Open) protocol.Frame {
-	if err := f.Validate(); err != nil {
-		return refuse(violation(err.Error()), f.ClientID)
-	}
-	if err := c.server.limits.messages(c.principal).take(c.principal.ID); err != nil {
-		return refuse(err, f.ClientID)
-	}
-	return c.server.config.Engine.Open(ctx, c.principal, f)
-}
-
-func (c *socket) submit(f protocol.Submission) {
-	clientID := f.Entry().ClientID
-	if err := f.Validate(); err != nil {
-		c.replies <- refuse(violation(err.Error()), clientID)
-		return
-	}
-	if err := c.server.limits.messages(c.principal).take(c.principal.ID); err != nil {
-		c.replies <- refuse(err, clientID)
-		return
-	}
-	c.server.config.Engine.Submit(c.principal, f, func(reply protocol.Frame) { c.replies <- reply })
 }

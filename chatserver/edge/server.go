@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 
 	"github.com/google/uuid"
 	"k8s.io/utils/clock"
@@ -35,7 +36,11 @@ type Engine interface {
 	Open(ctx context.Context, p identity.Principal, open *protocol.Open) protocol.Frame
 	Subscribe(ctx context.Context, p identity.Principal, cursors map[uuid.UUID]protocol.Cursor) (
 		*conversation.Subscription, error)
+	Typing(ctx context.Context, p identity.Principal, typing *protocol.Typing) error
+	Receipt(ctx context.Context, p identity.Principal, receipt *protocol.Receipt) error
+	Heads(ctx context.Context, p identity.Principal) (map[uuid.UUID]int64, error)
 	EndSessions(ids ...uuid.UUID)
+	Available() bool
 	Epoch() int64
 }
 
@@ -48,11 +53,12 @@ type Config struct {
 	Info           protocol.Info
 	Identity       Identity
 	Engine         Engine
+	Search         Search
 	// Site serves the pages.
 	Site    http.Handler
 	Limits  Limits
 	Timing  Timing
-	Clock   clock.WithTicker
+	Clock   clock.WithTickerAndDelayedExecution
 	Logger  *slog.Logger
 	Metrics *Metrics
 }
@@ -61,18 +67,22 @@ type Config struct {
 type Server struct {
 	config  Config
 	log     *slog.Logger
-	clock   clock.WithTicker
+	clock   clock.WithTickerAndDelayedExecution
 	metrics *Metrics
 	limits  *limiters
-	sockets *registry
 	handler http.Handler
+	// departing lets sockets end one after the other. When ten thousand are cut off at the same moment, those who stay
+	// wait behind one of them and not behind all.
+	departing sync.Mutex
+	// connections are the open ones.
+	connections *registry
 }
 
 // NewServer makes a server; Serve or Handler let it be reached.
 func NewServer(c Config) *Server {
 	s := &Server{
 		config: c, log: c.Logger, clock: c.Clock, metrics: c.Metrics,
-		limits: newLimiters(c.Limits, c.Clock, c.Metrics), sockets: newRegistry(),
+		limits: newLimiters(c.Limits, c.Clock, c.Metrics), connections: newRegistry(),
 	}
 	s.handler = s.recover(s.checkHost(s.limitRequests(s.routes())))
 	return s
@@ -91,14 +101,20 @@ func (s *Server) routes() http.Handler {
 	page("GET /assets/", policy.asset)
 	page("GET /widget/", policy.widget)
 	page("GET /console/", policy.console)
-	api := func(pattern string, h handlerFunc) { mux.Handle(pattern, s.count(pattern, with(policy.api, s.api(h)))) }
+	within := func(body int64, pattern string, h handlerFunc) {
+		mux.Handle(pattern, s.count(pattern, with(policy.api, s.api(body, h))))
+	}
+	api := func(pattern string, h handlerFunc) { within(protocol.MaxBody, pattern, h) }
 	api("GET /api/v1/info", s.info)
 	api("POST /api/v1/visitor/session", s.createVisitor)
 	api("POST /api/v1/agent/session", s.signIn)
 	api("GET /api/v1/agent/session", s.whoAmI)
 	api("DELETE /api/v1/agent/session", s.signOut)
 	api("POST /api/v1/agent/invitation", s.redeem)
+	api("POST /api/v1/agent/search", s.search)
 	api("GET /api/v1/ws", s.socket)
+	within(protocol.MaxHello, "POST /api/v1/stream", s.openStream)
+	within(protocol.MaxBatchBody, "POST /api/v1/frames", s.postFrames)
 	api("/", func(http.ResponseWriter, *http.Request) error {
 		return &apiError{code: protocol.NotFound, message: "no such path"}
 	})

@@ -39,17 +39,22 @@ func slowDial(r *servertest.Replica) client.DialFunc {
 }
 
 func TestASlowReaderIsClosedAndResumesWithEverything(t *testing.T) {
+	overEach(t, aSlowReaderIsClosedAndResumesWithEverything)
+}
+
+func aSlowReaderIsClosedAndResumesWithEverything(t *testing.T, over carrier) {
+	t.Helper()
 	timing := servertest.Patient()
 	timing.Write = 2 * time.Second
 	r := servertest.Start(t, storetest.New(t), servertest.WithTiming(timing))
 	token := newVisitor(t, r)
-	sender := connect(t, r)
-	sender.greet(token)
+	sender := over.to(t, r)
+	greet(sender, token)
 	sender.say(`{"type":"open","clientId":"` + uuid.NewString() + `"}`)
 	conversation := nextOf[*protocol.Opened](sender).Conversation
 
-	slow, _ := handshakeOver(t, r, slowDial(r), nil)
-	slow.greet(token)
+	slow := over.connect(t, r, slowDial(r), nil)
+	greet(slow, token)
 
 	const messages = 60
 	body := strings.Repeat("\U0001F600", 3900)
@@ -65,7 +70,7 @@ func TestASlowReaderIsClosedAndResumesWithEverything(t *testing.T) {
 		t.Fatal("the slow reader got everything at once: it was never slow")
 	}
 	for attempt := 0; reading.last < messages && attempt < 10; attempt++ {
-		resumed := connect(t, r)
+		resumed := over.to(t, r)
 		resumed.say(reading.hello(token))
 		reading.follow(t, resumed)
 	}
@@ -89,7 +94,7 @@ func (f *follower) hello(token string) string {
 }
 
 // follow reads until the connection ends or everything was sent, and refuses gaps.
-func (f *follower) follow(t *testing.T, w *wire) {
+func (f *follower) follow(t *testing.T, w peer) {
 	t.Helper()
 	for {
 		frame, err := w.read()
@@ -118,7 +123,7 @@ func TestAPeerThatAnswersNothingIsDisconnected(t *testing.T) {
 	quiet, lively := connect(t, r), connect(t, r)
 	quiet.SetPingHandler(func(string) error { return nil })
 	for _, w := range []*wire{quiet, lively} {
-		w.greet(token)
+		greet(w, token)
 	}
 	ended := make(chan error, 1)
 	go func() {
@@ -244,7 +249,7 @@ func waitForEnd(name string, dial func() (net.Conn, error)) error {
 }
 
 func TestConnectionsAreBoundedByMemory(t *testing.T) {
-	for memory, want := range map[int64]int{256 << 20: 1024, 512 << 20: 2048, math.MaxInt64: 10_000} {
+	for memory, want := range map[int64]int{256 << 20: 1024, 512 << 20: 2048, math.MaxInt64: 16_384} {
 		if got := edge.DefaultLimits(memory).Connections; got != want {
 			t.Errorf("%d bytes allow %d connections, want %d", memory, got, want)
 		}
@@ -257,7 +262,7 @@ func TestConnectionsBeyondTheLimitAreClosedAtOnce(t *testing.T) {
 	r := servertest.Start(t, storetest.New(t), servertest.WithLimits(limits))
 	token := newVisitor(t, r)
 	for range 3 {
-		connect(t, r).greet(token)
+		greet(connect(t, r), token)
 	}
 	conn, err := r.Dial(t.Context(), "", "")
 	if err == nil {

@@ -16,8 +16,6 @@ import (
 	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
 
-	"github.com/chattenant/chattenant/chatserver/conversation"
-	"github.com/chattenant/chattenant/chatserver/identity"
 	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/chatserver/redacted"
 )
@@ -27,28 +25,25 @@ const maxInFlight = 32
 
 const (
 	handshakeTimeout = 5 * time.Second
-	readBuffer       = 1024
-	writeBuffer      = 4096
+	// readBuffer holds a control frame; what is longer is read past it.
+	readBuffer  = 256
+	writeBuffer = 4096
 )
 
 // writeBuffers are shared by all sockets: most are idle most of the time.
 var writeBuffers sync.Pool
 
-// socket is one WebSocket. One goroutine reads from it, one writes to it.
+var errFault = errors.New("a fault ended the socket")
+
+// socket is one WebSocket. One goroutine reads from it; another writes to it while there is something to write.
 type socket struct {
-	server    *Server
-	conn      *websocket.Conn
-	cookie    redacted.String
-	principal identity.Principal
-	sub       *conversation.Subscription
-	frames    *rate.Limiter
-	// slots holds one entry per frame that waits for its answer, so replies never blocks its senders.
-	slots   chan struct{}
-	replies chan protocol.Frame
-	// last is the first reason given to end the socket.
-	last chan farewell
-	// draining is told how long the client should wait before it comes back.
-	draining chan time.Duration
+	connection
+	// cancel ends what is being done for it.
+	cancel context.CancelFunc
+	conn   *websocket.Conn
+	net    *corked
+	cookie redacted.String
+	frames *rate.Limiter
 	// deadline guards the read deadline: once leaving, the reader must not put it off.
 	deadline sync.Mutex
 	leaving  bool
@@ -64,23 +59,47 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) error {
 	if !slices.Contains(websocket.Subprotocols(r), protocol.Subprotocol) {
 		return &apiError{code: protocol.InvalidRequest, message: "the subprotocol must be " + protocol.Subprotocol}
 	}
-	c := &socket{
-		server: s, cookie: cookieOf(r), frames: s.limits.frames.limiter(),
-		slots: make(chan struct{}, maxInFlight), replies: make(chan protocol.Frame, maxInFlight),
-		last: make(chan farewell, 1), draining: make(chan time.Duration, 1),
+	c := s.newSocket(r)
+	if err := s.connections.add(&c.connection, s.clock.Now()); err != nil {
+		return err
 	}
-	if !s.sockets.add(c) {
-		return &apiError{code: protocol.Unavailable, message: "this replica is going away", retryAfter: retryBusy}
+	if !c.takeOver(w, r) {
+		s.connections.remove(&c.connection)
+		return nil
 	}
-	defer s.sockets.remove(c)
-	conn, err := upgrader.Upgrade(w, r, nil)
-	if err != nil {
-		return nil // The upgrader has answered the client.
-	}
-	c.conn = conn
-	defer func() { _ = conn.Close() }()
-	c.serve(r.Context())
+	// The handler returns: what the HTTP server keeps for a request is several times what an idle socket needs.
+	go c.welcome(context.WithoutCancel(r.Context()))
 	return nil
+}
+
+// takeOver makes the request's connection a WebSocket, or answers why not.
+func (c *socket) takeOver(w http.ResponseWriter, r *http.Request) (ok bool) {
+	takeover := corking{ResponseWriter: w}
+	conn, err := upgrader.Upgrade(&takeover, r, nil)
+	c.conn, c.net = conn, takeover.conn
+	return err == nil
+}
+
+// survive keeps a fault in one socket from ending them all.
+func (c *socket) survive(done func()) {
+	if v := recover(); v != nil {
+		_ = c.server.panicked(v)
+		c.close()
+		done()
+	}
+}
+
+func (s *Server) newSocket(r *http.Request) *socket {
+	c := &socket{
+		connection: connection{
+			server: s, open: s.metrics.sockets, ended: s.metrics.closed,
+			slots: make(chan struct{}, maxInFlight), replies: make(chan protocol.Frame, maxInFlight),
+			last: make(chan farewell, 1), draining: make(chan time.Duration, 1),
+		},
+		cookie: cookieOf(r), frames: s.limits.frames.limiter(),
+	}
+	c.transport = c
+	return c
 }
 
 var upgrader = &websocket.Upgrader{
@@ -96,73 +115,88 @@ var upgrader = &websocket.Upgrader{
 	},
 }
 
-// serve runs a socket from hello to its end.
-func (c *socket) serve(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	welcome, err := c.greet(ctx)
-	if isGone(err) {
-		return
-	}
+// welcome hears who it is, has them listened to, and tells what there is.
+func (c *socket) welcome(ctx context.Context) {
+	ctx, c.cancel = context.WithCancel(ctx)
+	c.start = func() { go c.speak(ctx) }
+	welcome, err := c.meet(ctx)
 	if err != nil {
-		c.leave(c.server.farewellTo(err))
-		c.discard()
+		c.turnAway(err)
 		return
 	}
-	defer c.sub.Close()
-	gauge := c.server.metrics.sockets.WithLabelValues(string(c.principal.Kind))
-	gauge.Inc()
-	defer gauge.Dec()
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		defer cancel()
-		c.write(ctx, welcome)
-	}()
-	c.read(ctx)
-	cancel()
-	<-written
+	c.enter()
+	c.watchControlFrames()
+	go c.listen(ctx)
+	defer c.survive(c.turns.end)
+	c.begin(ctx, welcome)
 }
 
-// farewell is how a socket ends.
-type farewell struct {
-	// frame is sent first, if there is one.
-	frame protocol.Frame
-	// code closes the WebSocket; reason is for the metrics.
-	code   int
-	reason string
+// meet is greet, of which a fault is the end of this socket only.
+func (c *socket) meet(ctx context.Context) (_ *protocol.Welcome, err error) {
+	defer c.survive(func() { err = &gone{errFault} })
+	return c.greet(ctx)
 }
 
-// farewellTo decides how a socket ends because of err: some errors pass, the others are the client's doing.
-func (s *Server) farewellTo(err error) farewell {
-	answer := s.answerTo(err)
-	return farewell{frame: answer.frame(), code: closeCode(answer.code), reason: string(answer.code)}
-}
-
-func closeCode(code protocol.Code) int {
-	switch code {
-	case protocol.TooLarge:
-		return websocket.CloseMessageTooBig
-	case protocol.Unavailable, protocol.Internal, protocol.RateLimited:
-		return websocket.CloseTryAgainLater
-	default:
-		return websocket.ClosePolicyViolation
+// turnAway ends a socket that did not get to a welcome.
+func (c *socket) turnAway(err error) {
+	defer c.server.connections.remove(&c.connection)
+	defer c.close()
+	if !isGone(err) {
+		c.dismiss(c.server.farewellTo(err))
+		c.discard()
 	}
 }
 
-// leave sends the last frame and the close frame. Errors do not matter: the connection ends either way.
-func (c *socket) leave(f farewell) {
-	c.server.metrics.closed.WithLabelValues(f.reason).Inc()
+// speak works through a turn.
+func (c *socket) speak(ctx context.Context) {
+	defer c.survive(c.turns.end)
+	c.work(ctx)
+}
+
+// leaveServer ends a socket.
+func (c *socket) leaveServer() {
+	c.server.departing.Lock()
+	defer c.server.departing.Unlock()
+	// Who left needs no goodbye, and who was sent away has had it: nothing here waits for the client.
+	c.abort()
+	c.close()
+	c.exit()
+	c.server.connections.remove(&c.connection)
+}
+
+// write implements transport. The client has Timing.Write for each record that frames leave in, of 16 KiB or one frame.
+func (c *socket) write(frames ...[]byte) error {
+	c.net.cork()
+	for _, data := range frames {
+		// Fails only on a connection that is gone, as the write will show.
+		_ = c.conn.SetWriteDeadline(c.server.clock.Now().Add(c.server.config.Timing.Write))
+		if err := c.conn.WriteMessage(websocket.TextMessage, data); err != nil {
+			_ = c.net.uncork()
+			return err
+		}
+	}
+	return c.net.uncork()
+}
+
+// ping implements transport.
+func (c *socket) ping() error {
+	deadline := c.server.clock.Now().Add(c.server.config.Timing.Write)
+	return c.conn.WriteControl(websocket.PingMessage, nil, deadline)
+}
+
+// leave implements transport. It gives the reader until the deadline to see the client close.
+func (c *socket) leave(frame []byte, code int) {
 	deadline := c.server.clock.Now().Add(c.server.config.Timing.Farewell)
-	if f.frame != nil {
+	if frame != nil {
 		_ = c.conn.SetWriteDeadline(deadline)
-		_ = c.writeFrame(f.frame)
+		_ = c.conn.WriteMessage(websocket.TextMessage, frame)
 	}
-	_ = c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(f.code, ""), deadline)
+	_ = c.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), deadline)
 	c.deadline.Lock()
 	defer c.deadline.Unlock()
 	c.leaving = true
 	_ = c.conn.SetReadDeadline(deadline)
+	c.cancel()
 }
 
 // discard reads until the client closes or the time for that is over: closing with unread data would reset the
@@ -180,17 +214,15 @@ func (c *socket) discard() {
 	}
 }
 
-// abort ends a connection that takes no more bytes, without waiting to say goodbye in TLS.
+// abort implements transport: a connection that takes no more bytes would hold up TLS's goodbye.
 func (c *socket) abort() {
-	if secured, ok := c.conn.NetConn().(*tls.Conn); ok {
+	if secured, ok := c.net.Conn.(*tls.Conn); ok {
 		_ = secured.NetConn().Close()
 	}
 }
 
-// end asks the writer to end the socket; the first reason wins.
-func (c *socket) end(f farewell) {
-	select {
-	case c.last <- f:
-	default:
-	}
+// close implements transport. It ends the reader too.
+func (c *socket) close() {
+	c.cancel()
+	_ = c.conn.Close()
 }

@@ -23,6 +23,9 @@ type Timing struct {
 	Silence time.Duration
 	// Write is how long one frame may take to leave; a reader slower than that is disconnected.
 	Write time.Duration
+	// Stream is how long a stream lasts before its client has to start another: one that is dead without anybody
+	// having noticed does not stay.
+	Stream time.Duration
 	// Farewell is how long the client gets to read the last frame and close.
 	Farewell time.Duration
 }
@@ -37,6 +40,7 @@ func DefaultTiming() Timing {
 		Heartbeat:     protocol.HeartbeatInterval,
 		Silence:       3 * protocol.HeartbeatInterval,
 		Write:         10 * time.Second,
+		Stream:        5 * time.Minute,
 		Farewell:      time.Second,
 	}
 }

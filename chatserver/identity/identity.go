@@ -8,13 +8,13 @@ package identity
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/chatserver/redacted"
+	"github.com/chattenant/chattenant/chatserver/searchtext"
 	"github.com/chattenant/chattenant/chatserver/store"
 )
 
@@ -141,9 +141,7 @@ func (s *Service) SignOut(ctx context.Context, p Principal) error {
 }
 
 // NormaliseEmail makes the spellings of an address that people take for the same one equal.
-func NormaliseEmail(email redacted.String) redacted.String {
-	return redacted.New(strings.ToLower(strings.TrimSpace(email.Reveal())))
-}
+func NormaliseEmail(email redacted.String) redacted.String { return searchtext.Email(email) }
 
 // hideNotFound turns the absence of a row into the answer every wrong proof gets.
 func hideNotFound(err error) error {

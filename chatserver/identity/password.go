@@ -31,6 +31,12 @@ const (
 	saltSize      = 16
 )
 
+// What a stored hash may ask for: more than later parameters will, and no more than a server has.
+const (
+	maxMemoryKiB = 64 * 1024
+	maxTime      = 10
+)
+
 const (
 	// hashConcurrency bounds the memory that sign-ins can take: 19 MiB each.
 	hashConcurrency = 1
@@ -144,8 +150,12 @@ func decodeHash(encoded redacted.String) (hash, error) {
 	var saltErr, sumErr error
 	h.salt, saltErr = base64.RawStdEncoding.DecodeString(fields[saltField])
 	h.sum, sumErr = base64.RawStdEncoding.DecodeString(fields[sumField])
-	if saltErr != nil || sumErr != nil || len(h.sum) != hashSize || h.time == 0 || h.threads == 0 {
+	if saltErr != nil || sumErr != nil || len(h.sum) != hashSize || !h.isAffordable() {
 		return hash{}, errHash
 	}
 	return h, nil
+}
+
+func (h hash) isAffordable() bool {
+	return h.memoryKiB <= maxMemoryKiB && h.time > 0 && h.time <= maxTime && h.threads > 0
 }

@@ -36,13 +36,16 @@ const (
 	WriteConversation
 	// ReadContact sees what the visitor said about themselves.
 	ReadContact
+	// SearchConversations asks in which conversations, of any visitor, something was said. Of what is found only what
+	// may be read is shown.
+	SearchConversations
 )
 
 // May decides, for HTTP and WebSocket alike, whether p may do action on a conversation of visitor.
 func (p Principal) May(action Action, visitor uuid.UUID) bool {
 	switch p.Kind {
 	case protocol.Visitor:
-		return action != ReadContact && p.ID == visitor
+		return action != ReadContact && action != SearchConversations && p.ID == visitor
 	case protocol.Agent:
 		return action != OpenConversation
 	default:

@@ -13,6 +13,8 @@ type Info struct {
 	DisplayName string `json:"displayName"`
 	PolicyURL   string `json:"policyURL"`
 	Region      Region `json:"region"`
+	// Available says whether any agent is online.
+	Available bool `json:"available"`
 }
 
 // Region says where the data is kept.

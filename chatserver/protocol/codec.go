@@ -18,6 +18,9 @@ var ErrMalformed = errors.New("malformed JSON")
 // Encode writes a frame.
 func Encode(f Frame) ([]byte, error) {
 	f.stamp(f.FrameType())
+	if a, ok := f.(appender); ok {
+		return appendFrame(a, f.FrameType()), nil
+	}
 	data, err := stdjson.Marshal(f)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", f.FrameType(), err)
@@ -51,6 +54,10 @@ func startsObject(data []byte) bool {
 
 // DecodeClient decodes a client's frame strictly, or reports ErrMalformed.
 func DecodeClient(data []byte) (Frame, error) {
+	// Most frames are messages: looking at their type first would read each twice.
+	if send := new(Send); DecodeStrict(data, send) == nil && send.Type == TypeSend {
+		return send, nil
+	}
 	frame, err := decode(data, clientFrames, DecodeStrict)
 	if frame == nil {
 		return nil, ErrMalformed
@@ -113,4 +120,6 @@ var serverFrames = map[FrameType]func() Frame{
 
 	TypeTyping:  func() Frame { return &TypingNotice{} },
 	TypeReceipt: func() Frame { return &ReceiptNotice{} },
+
+	TypePresence: func() Frame { return &Presence{} },
 }

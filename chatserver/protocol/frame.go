@@ -33,6 +33,7 @@ const (
 	TypeReset        FrameType = "reset"
 	TypeOpened       FrameType = "opened"
 	TypeAck          FrameType = "ack"
+	TypePresence     FrameType = "presence"
 	TypeHeartbeat    FrameType = "heartbeat"
 	TypeDrain        FrameType = "drain"
 	TypeError        FrameType = "error"
@@ -75,4 +76,7 @@ type Participant struct {
 type Contact struct {
 	Name  Text `json:"name,omitzero"`
 	Email Text `json:"email,omitzero"`
+	Phone Text `json:"phone,omitzero"`
+	// ExternalID is what the customer's own systems call the visitor.
+	ExternalID Text `json:"externalId,omitzero"`
 }

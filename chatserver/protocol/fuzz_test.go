@@ -20,6 +20,7 @@ func seeds(f *testing.F) {
 		`{"type":"delete","target":"0192b3c4-0000-7000-8000-000000000001"}`,
 		`{"type":"typing","conversation":"0192b3c4-0000-7000-8000-000000000001","typing":true}`,
 		`{"type":"receipt","conversation":"0192b3c4-0000-7000-8000-000000000001","delivered":9,"read":-1}`,
+		`{"type":"presence","available":true,"people":[{"kind":"agent","id":"0192b3c4-0000-7000-8000-000000000001"}]}`,
 		`{"type":"ping"}`, `{"type":"error","code":"internal","message":"x","retryAfterMs":1}`, `{"type":1}`, `[[[[`,
 		`{"type":"heartbeat","heads":{"0192b3c4-0000-7000-8000-000000000001":9007199254740993}}`, "\x00", `{"type":"ping"}{}`,
 	} {
@@ -48,6 +49,47 @@ func FuzzDecodeClient(f *testing.F) {
 		}
 		validate(frame)
 	})
+}
+
+// FuzzDecodeClientBatch holds a batch to the rules of its frames: all are good, or it is none.
+func FuzzDecodeClientBatch(f *testing.F) {
+	for _, seed := range []string{
+		`{"frames":[{"type":"ping"}]}`, `{"frames":[{"type":"ping"},{"type":"welcome"}]}`, `{"frames":[]}`, `{"frames":null}`,
+		`{"frames":[null]}`, `{"frames":[{"type":"ping"}],"frames":[]}`, `{"frames":{"0":{"type":"ping"}}}`, `{}`, `[`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		frames, err := protocol.DecodeClientBatch(data)
+		if err != nil {
+			known := errors.Is(err, protocol.ErrMalformed) || errors.Is(err, protocol.ErrFrameTooLarge)
+			if !known || frames != nil {
+				t.Fatalf("frames %v with error %v", frames, err)
+			}
+			return
+		}
+		if len(frames) == 0 || len(frames) > protocol.MaxBatch {
+			t.Fatalf("a batch of %d", len(frames))
+		}
+		// Escapes may make a frame longer than it was.
+		again, err := protocol.DecodeClientBatch(protocol.EncodeBatch(encodeAll(t, frames)))
+		if err != nil && !errors.Is(err, protocol.ErrFrameTooLarge) || err == nil && len(again) != len(frames) {
+			t.Fatalf("a batch does not come back: %v", err)
+		}
+	})
+}
+
+func encodeAll(t *testing.T, frames []protocol.Frame) [][]byte {
+	t.Helper()
+	encoded := make([][]byte, 0, len(frames))
+	for _, frame := range frames {
+		one, err := protocol.Encode(frame)
+		if err != nil {
+			t.Fatalf("a frame that was decoded does not encode: %v", err)
+		}
+		encoded = append(encoded, one)
+	}
+	return encoded
 }
 
 func validate(frame protocol.Frame) {

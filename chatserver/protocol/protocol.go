@@ -28,6 +28,9 @@ const (
 	MaxMessage     = 4000
 	MaxName        = 200
 	MaxEmail       = 254
+	MaxPhone       = 40
+	MaxExternalID  = 200
+	MaxSearch      = 200
 	MinPassword    = 12
 	MaxPassword    = 256
 	MaxDisplayName = 100

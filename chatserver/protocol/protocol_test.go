@@ -42,6 +42,10 @@ func TestFramesOfBothSidesSurviveTheWire(t *testing.T) {
 		&protocol.Reset{Conversation: id, Epoch: 2},
 		&protocol.Opened{ClientID: id, Conversation: id, OpenedAt: at},
 		&protocol.Ack{ClientID: id, Conversation: id, Epoch: 1, Seq: 2, ID: id, At: at},
+		&protocol.Presence{Available: new(bool), People: []protocol.Attendance{
+			{Conversation: &id, Participant: protocol.Participant{Kind: protocol.Visitor, ID: id}, Online: true},
+			{Participant: protocol.Participant{Kind: protocol.Agent, ID: id}},
+		}},
 		&protocol.Heartbeat{Heads: map[uuid.UUID]int64{id: 7}},
 		&protocol.Drain{ReconnectAfterMs: 5},
 		&protocol.Error{Code: protocol.RateLimited, Message: "later", ClientID: &id, RetryAfterMs: 9},

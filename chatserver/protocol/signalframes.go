@@ -37,6 +37,24 @@ type ReceiptNotice struct {
 	Read         int64       `json:"read"`
 }
 
+// Presence says who is there: what is current when a connection begins, then what changes.
+type Presence struct {
+	Header
+	// Available says to a visitor whether any agent is online; nil if that has not changed.
+	Available *bool        `json:"available,omitempty"`
+	People    []Attendance `json:"people,omitempty"`
+}
+
+// MaxPeople bounds the people of one presence frame.
+const MaxPeople = 200
+
+// Attendance says whether somebody is online: for a conversation they take part in, or, of agents to agents, at all.
+type Attendance struct {
+	Conversation *uuid.UUID `json:"conversation,omitempty"`
+	Participant
+	Online bool `json:"online"`
+}
+
 // FrameType implements Frame.
 func (*Typing) FrameType() FrameType { return TypeTyping }
 
@@ -48,3 +66,6 @@ func (*TypingNotice) FrameType() FrameType { return TypeTyping }
 
 // FrameType implements Frame.
 func (*ReceiptNotice) FrameType() FrameType { return TypeReceipt }
+
+// FrameType implements Frame.
+func (*Presence) FrameType() FrameType { return TypePresence }

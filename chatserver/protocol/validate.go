@@ -20,6 +20,8 @@ var (
 	errBody         = errors.New("body: want 1 to 4000 characters, not only spaces, no controls but tab and newline")
 	errName         = errors.New("contact.name: want at most 200 characters on one line")
 	errEmail        = errors.New("contact.email: want at most 254 characters with one @ and no spaces")
+	errPhone        = errors.New("contact.phone: want 3 to 20 digits and nothing but + ( ) / . - and spaces beside them")
+	errExternalID   = errors.New("contact.externalId: want at most 200 characters on one line")
 )
 
 // Validate reports the first field that breaks the protocol's rules.
@@ -63,6 +65,10 @@ func (c *Contact) Validate() error {
 		return errName
 	case !validEmail(c.Email.Reveal()):
 		return errEmail
+	case !validPhone(c.Phone.Reveal()):
+		return errPhone
+	case !validLine(c.ExternalID.Reveal(), MaxExternalID):
+		return errExternalID
 	}
 	return nil
 }
@@ -84,4 +90,23 @@ func validEmail(email string) bool {
 	local, domain, ok := strings.Cut(email, "@")
 	return ok && local != "" && domain != "" && !strings.Contains(domain, "@") &&
 		validLine(email, MaxEmail) && !strings.ContainsFunc(email, unicode.IsSpace)
+}
+
+// validPhone takes numbers as people write them: which of them exist is not known here.
+func validPhone(phone string) bool {
+	const fewest, most = 3, 20
+	if phone == "" {
+		return true
+	}
+	digits := 0
+	for i, r := range phone {
+		switch {
+		case unicode.IsDigit(r):
+			digits++
+		case r == '+' && strings.TrimSpace(phone[:i]) == "":
+		case !strings.ContainsRune(" \u00a0()/.-\u2010\u2011\u2013", r):
+			return false
+		}
+	}
+	return digits >= fewest && digits <= most && utf8.RuneCountInString(phone) <= MaxPhone
 }

@@ -6,5 +6,11 @@
 // (visitor); subject keys seal that person's rows, the tenant's keyset seals rows that belong to no visitor. Destroying
 // a subject's wrapped keyset makes everything about that person unreadable.
 //
+// Keysets are rotated without a pause: a new key is added and only opens (WithNewKey), then seals (WithPrimary), and
+// once nothing needs the old ones they go (WithoutOthers). Each step makes a new Tenant; when to take which is decided
+// by package store, which knows the rows and the replicas. A ciphertext begins with its key's id, so what needs an old
+// key can be found without opening it, and a ciphertext of a key that is not there (ErrUnknownKey) can be told from one
+// that was changed.
+//
 // Every ciphertext is bound to its place (tenant, table, column, row): moved anywhere else it does not open.
 package seal

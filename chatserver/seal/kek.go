@@ -4,30 +4,28 @@
 package seal
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
+	"context"
 
-	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// kekSize is the size of a key-encryption key in bytes: AES-256.
-const kekSize = 32
+// KEK is a key-encryption key. It wraps a tenant's keysets and nothing else, so it is asked a few times an hour and may
+// be far away. DecryptWithContext reports ErrRefused for what the key does not open; any other error says that the key
+// could not be asked or did not answer.
+type KEK = tink.AEADWithContext
 
-// ReadKEK reads a key-encryption key from a file of exactly 32 raw bytes.
-func ReadKEK(path string) (tink.AEAD, error) {
-	key, err := os.ReadFile(filepath.Clean(path))
-	if err != nil {
-		return nil, fmt.Errorf("read key-encryption key: %w", err)
-	}
-	defer clear(key)
-	if len(key) != kekSize {
-		return nil, fmt.Errorf("key-encryption key %s: want %d raw bytes, got %d", path, kekSize, len(key))
-	}
-	kek, err := subtle.NewAESGCM(key)
-	if err != nil {
-		return nil, fmt.Errorf("use key-encryption key %s: %w", path, err)
-	}
-	return kek, nil
+// candid keeps the error of a KEK, of which Tink passes on only the text.
+type candid struct {
+	KEK
+	err error
+}
+
+func (c *candid) EncryptWithContext(ctx context.Context, plaintext, associatedData []byte) (out []byte, err error) {
+	out, c.err = c.KEK.EncryptWithContext(ctx, plaintext, associatedData)
+	return out, c.err
+}
+
+func (c *candid) DecryptWithContext(ctx context.Context, ciphertext, associatedData []byte) (out []byte, err error) {
+	out, c.err = c.KEK.DecryptWithContext(ctx, ciphertext, associatedData)
+	return out, c.err
 }

@@ -58,13 +58,18 @@ func talk(ctx context.Context, t *testing.T, v *servertest.Attendance, c uuid.UU
 // TestADrainingReplicaHandsItsClientsOverAndLosesNothing stops one of two replicas under load. The clients reach
 // whichever is there, as through a Service.
 func TestADrainingReplicaHandsItsClientsOverAndLosesNothing(t *testing.T) {
+	servertest.OverEach(t, aDrainingReplicaHandsItsClientsOverAndLosesNothing)
+}
+
+func aDrainingReplicaHandsItsClientsOverAndLosesNothing(t *testing.T, over client.Transport) {
+	t.Helper()
 	const visitors = 5
 	db := storetest.New(t)
 	leaving := servertest.Start(t, db)
 	staying := servertest.StartBeside(t, db, leaving)
 	var current atomic.Pointer[servertest.Replica]
 	current.Store(leaving)
-	c := servertest.ClientOf(t, leaving, current.Load)
+	c := servertest.ClientOver(t, over, leaving, current.Load)
 	stop := make(chan struct{})
 	type result struct {
 		v            *servertest.Attendance
@@ -180,6 +185,11 @@ func waitUntil(t *testing.T, what string, done func() bool) {
 }
 
 func TestADatabaseThatComesLateOrGoesAwayIsWaitedFor(t *testing.T) {
+	servertest.OverEach(t, aDatabaseThatComesLateOrGoesAwayIsWaitedFor)
+}
+
+func aDatabaseThatComesLateOrGoesAwayIsWaitedFor(t *testing.T, over client.Transport) {
+	t.Helper()
 	db := storetest.New(t)
 	db.Cluster.Kill()
 	r := servertest.Launch(t, db)
@@ -191,7 +201,7 @@ func TestADatabaseThatComesLateOrGoesAwayIsWaitedFor(t *testing.T) {
 	}
 	db.Cluster.Start(t)
 	r.WaitReady(t)
-	v, c := newVisitor(t, r.Client(t))
+	v, c := newVisitor(t, servertest.ClientOver(t, over, r, func() *servertest.Replica { return r }))
 	db.Cluster.Kill()
 	waitUntil(t, "readiness notices", func() bool {
 		status, _ := r.Probe(t, "/readyz")
@@ -214,10 +224,15 @@ func TestADatabaseThatComesLateOrGoesAwayIsWaitedFor(t *testing.T) {
 }
 
 func TestNothingPersonalReachesLogsOrMetrics(t *testing.T) {
+	servertest.OverEach(t, nothingPersonalReachesLogsOrMetrics)
+}
+
+func nothingPersonalReachesLogsOrMetrics(t *testing.T, over client.Transport) {
+	t.Helper()
 	db := storetest.New(t)
 	r := servertest.Start(t, db)
 	servertest.NewAgent(t, db, "grace@seeded.example", "Seeded Grace")
-	c := r.Client(t)
+	c := servertest.ClientOver(t, over, r, func() *servertest.Replica { return r })
 	who, err := c.NewVisitor(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/chattenant/chattenant/chatserver/store"
 )
 
 const (
@@ -22,24 +24,30 @@ const (
 	pingTimeout   = 2 * time.Second
 )
 
-// pinger is the database as far as readiness asks about it.
-type pinger interface {
-	Ping(ctx context.Context) error
+// readier is the store as far as readiness asks about it.
+type readier interface {
+	Ready(ctx context.Context) error
 }
 
 // health knows whether the server wants visitors.
 type health struct {
 	// db is set once the schema is migrated and the keys are open.
-	db       atomic.Pointer[pinger]
+	db       atomic.Pointer[readier]
 	draining atomic.Bool
+	// forKeys is set while the key service is what the start waits for.
+	forKeys atomic.Bool
 }
 
-func (h *health) started(db pinger) { h.db.Store(&db) }
+func (h *health) started(db readier) { h.db.Store(&db) }
+
+// waitFor notes why the store could not be opened yet.
+func (h *health) waitFor(err error) { h.forKeys.Store(errors.Is(err, store.ErrKeyService)) }
 
 func (h *health) drain() { h.draining.Store(true) }
 
 var (
 	errStarting = errors.New("waiting for the database, its schema and the keys")
+	errNoKeys   = errors.New("waiting for the key service: it does not open the tenant's keys, the log says why")
 	errDraining = errors.New("draining")
 )
 
@@ -48,12 +56,15 @@ func (h *health) ready(ctx context.Context) error {
 		return errDraining
 	}
 	db := h.db.Load()
-	if db == nil {
+	switch {
+	case db == nil && h.forKeys.Load():
+		return errNoKeys
+	case db == nil:
 		return errStarting
 	}
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	return (*db).Ping(ctx)
+	return (*db).Ready(ctx)
 }
 
 // serveHealth answers probes and scrapes until ctx ends.

@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -26,7 +27,8 @@ import (
 	"github.com/chattenant/chattenant/chatserver/edge"
 	"github.com/chattenant/chattenant/chatserver/identity"
 	"github.com/chattenant/chattenant/chatserver/protocol"
-	"github.com/chattenant/chattenant/chatserver/seal"
+	"github.com/chattenant/chattenant/chatserver/seal/kek"
+	"github.com/chattenant/chattenant/chatserver/search"
 	"github.com/chattenant/chattenant/chatserver/store"
 )
 
@@ -40,7 +42,9 @@ type Options struct {
 	Timing edge.Timing
 	// CertificatePoll and ReplicaPoll are how long a renewed certificate and a lost notification may go unnoticed.
 	CertificatePoll, ReplicaPoll time.Duration
-	Logger                       *slog.Logger
+	// Rotation says how keys are rotated; when is configured. The zero value is the usual way.
+	Rotation store.RotationPolicy
+	Logger   *slog.Logger
 }
 
 // Server is one replica of a tenant's chat server.
@@ -52,6 +56,7 @@ type Server struct {
 	certs   *certfile.Reloader
 	metrics *prometheus.Registry
 	health  *health
+	keys    *keyMetrics
 }
 
 // New prepares a server. It fails if the endpoint's certificate cannot be read.
@@ -68,6 +73,7 @@ func New(config *serverconfig.ChatServerConfiguration, options Options) (*Server
 	promauto.With(s.metrics).NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "chattenant_certificate_expiry_timestamp_seconds", Help: "When the endpoint's certificate expires.",
 	}, func() float64 { return float64(s.certs.NotAfter().Unix()) })
+	s.keys = newKeyMetrics(s.metrics)
 	return s, nil
 }
 
@@ -75,6 +81,7 @@ func New(config *serverconfig.ChatServerConfiguration, options Options) (*Server
 // an error that waiting cannot mend is returned.
 func (s *Server) Run(ctx context.Context) error {
 	// Health and certificates outlive ctx: probes want an answer while the server drains.
+	defer paceCollector(debug.SetMemoryLimit(-1))()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -86,7 +93,10 @@ func (s *Server) Run(ctx context.Context) error {
 		return errors.Join(err, s.options.Public.Close())
 	}
 	defer db.Close()
+	s.keys.watch(db)
+	wg.Go(func() { db.WatchKeys(background) })
 	wg.Go(func() { s.maintain(background, db) })
+	wg.Go(func() { db.RunRotations(background, s.rotationPolicy()) })
 	return s.serve(ctx, background, db)
 }
 
@@ -110,6 +120,7 @@ func (s *Server) serve(ctx, background context.Context, db *store.Store) error {
 	defer wg.Wait()
 	defer stopWorking()
 	wg.Go(func() { engine.Run(working) })
+	wg.Go(func() { search.NewIndexer(db, s.clock, s.log, search.NewMetrics(s.metrics)).Run(working) })
 	ended := make(chan error, 1)
 	go func() { ended <- front.Serve(serving, s.options.Public, s.certs.GetCertificate) }()
 	s.health.started(db)
@@ -138,7 +149,7 @@ func (s *Server) newEdge(db *store.Store, engine *conversation.Engine) (*edge.Se
 				Name: t.Region.Name, DisplayName: t.Region.DisplayName, Jurisdiction: t.Region.Jurisdiction,
 			},
 		},
-		Identity: people, Engine: engine, Site: s.options.Site,
+		Identity: people, Engine: engine, Search: search.NewService(db), Site: s.options.Site,
 		Limits: s.options.Limits, Timing: s.options.Timing,
 		Clock: s.clock, Logger: s.log, Metrics: edge.NewMetrics(s.metrics),
 	}), nil
@@ -151,19 +162,20 @@ const (
 
 // openStore opens the database, waiting for one that is not there yet.
 func (s *Server) openStore(ctx context.Context) (*store.Store, error) {
-	kek, err := seal.ReadKEK(s.config.Sealing.SecretKey.File)
+	keys, err := kek.Open(s.config.Sealing)
 	if err != nil {
 		return nil, err
 	}
 	config := store.Config{
-		Database: s.config.Database, Tenant: s.config.Tenant.Name, Logger: s.log,
-		KEK: kek, KEKGeneration: s.config.Sealing.SecretKey.Generation,
+		Database: s.config.Database, Tenant: s.config.Tenant.Name, Keys: keys, KeyCache: s.config.Sealing.CacheTime(),
+		Logger: s.log, Clock: s.clock,
 	}
 	for wait := firstRetry; ; wait = min(2*wait, longestWait) {
 		db, err := store.Open(ctx, config)
 		if err == nil || errors.Is(err, store.ErrMisconfigured) {
 			return db, err
 		}
+		s.health.waitFor(err)
 		s.log.Error("Cannot open the database yet", "err", err)
 		select {
 		case <-ctx.Done():

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/chattenant/chattenant/chatserver/client"
 	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/chatserver/redacted"
 	"github.com/chattenant/chattenant/chatserver/server/servertest"
@@ -18,11 +19,17 @@ import (
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
 func TestAVisitorAndAnAgentTalkThroughTwoReplicas(t *testing.T) {
+	servertest.OverEach(t, aVisitorAndAnAgentTalkThroughTwoReplicas)
+}
+
+func aVisitorAndAnAgentTalkThroughTwoReplicas(t *testing.T, over client.Transport) {
+	t.Helper()
 	db := storetest.New(t)
 	one, two := servertest.Start(t, db), servertest.Start(t, db)
 	servertest.NewAgent(t, db, "grace@example.org", "Grace")
 	ctx := t.Context()
-	visitorClient, agentClient := one.Client(t), two.Client(t)
+	visitorClient := servertest.ClientOver(t, over, one, func() *servertest.Replica { return one })
+	agentClient := servertest.ClientOver(t, over, two, func() *servertest.Replica { return two })
 	visitor, err := visitorClient.NewVisitor(ctx)
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 
 	"github.com/chattenant/chattenant/api/serverconfig"
 )
@@ -40,19 +41,33 @@ var sessionSettings = map[string]string{
 	"lock_timeout":                        "5s",
 	"idle_in_transaction_session_timeout": "10s",
 	"timezone":                            "UTC",
+	// Every statement looks rows up by key. A database without statistics, as a new tenant's is, would be planned for as
+	// if its tables were empty, by reading them whole, and the plans would be kept while they grow.
+	"enable_seqscan":  "off",
+	"plan_cache_mode": "force_generic_plan",
+	"jit":             "off",
 }
 
-func newPool(ctx context.Context, db serverconfig.Database) (*pgxpool.Pool, error) {
+// newPool makes a pool whose connections are greeted before their first use.
+func newPool(
+	ctx context.Context, db serverconfig.Database, connections int32, greet func(context.Context, *pgx.Conn) error,
+) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(connString(db))
 	if err != nil {
 		return nil, fmt.Errorf("configure database pool: %w", err)
 	}
 	harden(config.ConnConfig, sessionSettings)
-	config.MaxConns = db.MaxConnections
+	config.MaxConns = connections
 	config.MaxConnLifetime, config.MaxConnLifetimeJitter = maxConnLifetime, maxConnLifetime/4
 	config.MaxConnIdleTime = maxConnIdleTime
 	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error { return renewTLS(c, db) }
-	config.AfterConnect = func(_ context.Context, c *pgx.Conn) error { return requireTLS(c) }
+	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		pgxuuid.Register(c.TypeMap())
+		if err := requireTLS(c); err != nil {
+			return err
+		}
+		return greet(ctx, c)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("make database pool: %w", err)

@@ -11,15 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-
-	"github.com/chattenant/chattenant/chatserver/redacted"
 )
-
-// Contact is what a visitor said about themselves; empty fields were withheld.
-type Contact struct {
-	Name  redacted.String
-	Email redacted.String
-}
 
 // Conversation is one visitor's talk with the tenant's agents.
 type Conversation struct {
@@ -33,14 +25,23 @@ type Conversation struct {
 
 // conversationRow is a conversation as stored: contact sealed, with the wrapped key that opens it.
 type conversationRow struct {
-	ID, Visitor uuid.UUID
-	Head        int64
-	OpenedAt    time.Time
-	Name, Email []byte
-	Wrapped     []byte
+	ID, Visitor                    uuid.UUID
+	Head                           int64
+	OpenedAt                       time.Time
+	Name, Email, Phone, ExternalID []byte
+	Revision                       int64
+	Wrapped                        []byte
 }
 
-const conversationColumns = `c.id, c.visitor, c.head, c.opened_at, c.contact_name, c.contact_email, k.wrapped`
+const conversationColumns = `c.id, c.visitor, c.head, c.opened_at,
+	c.contact_name, c.contact_email, c.contact_phone, c.contact_external_id, k.revision, k.wrapped`
+
+// fields are where conversationColumns are scanned to.
+func (r *conversationRow) fields() []any {
+	return []any{
+		&r.ID, &r.Visitor, &r.Head, &r.OpenedAt, &r.Name, &r.Email, &r.Phone, &r.ExternalID, &r.Revision, &r.Wrapped,
+	}
+}
 
 const fromConversation = ` FROM conversation c JOIN subject_key k ON k.visitor = c.visitor `
 
@@ -63,6 +64,14 @@ func (s *Store) Conversations(ctx context.Context, ids []uuid.UUID) ([]Conversat
 }
 
 func (s *Store) conversations(ctx context.Context, query string, args ...any) ([]Conversation, error) {
+	return withKeys(ctx, s, func(keys *heldKeys) ([]Conversation, error) {
+		return s.listConversations(ctx, keys, query, args...)
+	})
+}
+
+func (s *Store) listConversations(
+	ctx context.Context, keys *heldKeys, query string, args ...any,
+) ([]Conversation, error) {
 	rows, err := s.pool.Query(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list conversations: %w", err)
@@ -73,7 +82,7 @@ func (s *Store) conversations(ctx context.Context, query string, args ...any) ([
 	}
 	out := make([]Conversation, 0, len(stored))
 	for i := range stored {
-		c, err := s.unsealConversation(&stored[i])
+		c, err := s.unsealConversation(keys, &stored[i])
 		if err != nil {
 			return nil, fmt.Errorf("conversation %s: %w", stored[i].ID, err)
 		}
@@ -82,20 +91,14 @@ func (s *Store) conversations(ctx context.Context, query string, args ...any) ([
 	return out, nil
 }
 
-func (s *Store) unsealConversation(row *conversationRow) (Conversation, error) {
+func (s *Store) unsealConversation(keys *heldKeys, row *conversationRow) (Conversation, error) {
 	c := Conversation{ID: row.ID, Visitor: row.Visitor, Head: row.Head, OpenedAt: row.OpenedAt}
-	key, err := s.openSubject(row.Visitor, row.Wrapped)
+	s.heads.learn(c.ID, head{c.Visitor, c.Head})
+	key, err := s.openSubject(keys, row.Visitor, row.Revision, row.Wrapped)
 	if err != nil {
 		return c, err
 	}
-	if row.Name != nil {
-		if c.Contact.Name, err = key.Open(contactPlace("contact_name", row.ID), row.Name); err != nil {
-			return c, err
-		}
-	}
-	if row.Email != nil {
-		c.Contact.Email, err = key.Open(contactPlace("contact_email", row.ID), row.Email)
-	}
+	c.Contact, err = openContact(key.Key, row)
 	return c, err
 }
 
@@ -104,53 +107,68 @@ func (s *Store) unsealConversation(row *conversationRow) (Conversation, error) {
 func (s *Store) OpenConversation(
 	ctx context.Context, visitor, clientID uuid.UUID, contact Contact,
 ) (c Conversation, created bool, err error) {
-	row, err := s.sealConversation(ctx, visitor, contact)
-	if err != nil {
-		return Conversation{}, false, err
-	}
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		created, err = s.insertConversation(ctx, tx, clientID, row)
-		if err != nil || created {
-			return err
+	c, err = withKeys(ctx, s, func(keys *heldKeys) (Conversation, error) {
+		row, err := s.sealConversation(ctx, keys, visitor, contact)
+		if err != nil {
+			return Conversation{}, err
 		}
-		return findConversation(ctx, tx, clientID, row)
+		created, err = s.storeConversation(ctx, keys, clientID, row, contact)
+		if err != nil {
+			return Conversation{}, fmt.Errorf("open conversation: %w", err)
+		}
+		return s.unsealConversation(keys, row)
 	})
-	if err != nil {
-		return Conversation{}, false, fmt.Errorf("open conversation: %w", err)
-	}
-	c, err = s.unsealConversation(row)
 	return c, created, err
 }
 
-func (s *Store) sealConversation(ctx context.Context, visitor uuid.UUID, contact Contact) (*conversationRow, error) {
+// sealConversation makes a row out of the visitor's words, with the key it is sealed with.
+func (s *Store) sealConversation(
+	ctx context.Context, keys *heldKeys, visitor uuid.UUID, contact Contact,
+) (*conversationRow, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, fmt.Errorf("make conversation id: %w", err)
 	}
-	key, err := s.subject(ctx, visitor)
+	key, err := s.subject(ctx, keys, visitor, 0)
 	if err != nil {
 		return nil, err
 	}
-	row := &conversationRow{ID: id, Visitor: visitor}
-	if !contact.Name.IsEmpty() {
-		if row.Name, err = key.Seal(contactPlace("contact_name", id), contact.Name); err != nil {
-			return nil, err
-		}
-	}
-	if !contact.Email.IsEmpty() {
-		row.Email, err = key.Seal(contactPlace("contact_email", id), contact.Email)
-	}
-	return row, err
+	row := &conversationRow{ID: id, Visitor: visitor, Revision: key.revision}
+	return row, sealContact(key.Key, contact, row)
 }
 
+// storeConversation inserts the row and what its contact is found by, or replaces it with the one that is there.
+func (s *Store) storeConversation(
+	ctx context.Context, keys *heldKeys, clientID uuid.UUID, row *conversationRow, contact Contact,
+) (created bool, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		created, err = s.insertConversation(ctx, tx, clientID, row)
+		switch {
+		case err != nil:
+			return err
+		case created:
+			return startIndex(ctx, tx, keys, row, contact)
+		default:
+			return s.findConversation(ctx, tx, clientID, row)
+		}
+	})
+	return created, err
+}
+
+// insertConversation inserts the row only if the visitor's keyset is at the revision that sealed it, and keeps that
+// from changing meanwhile.
 func (s *Store) insertConversation(
 	ctx context.Context, tx pgx.Tx, clientID uuid.UUID, row *conversationRow,
 ) (created bool, err error) {
 	err = tx.QueryRow(ctx, `
-		INSERT INTO conversation (id, visitor, client_id, contact_name, contact_email, opened_at, touched_at)
-		SELECT $1, $2, $3, $4, $5, t, t FROM date_trunc('milliseconds', clock_timestamp()) t
-		ON CONFLICT DO NOTHING RETURNING opened_at`,
-		row.ID, row.Visitor, clientID, row.Name, row.Email).Scan(&row.OpenedAt)
+		INSERT INTO conversation (id, visitor, client_id, contact_name, contact_email, contact_phone,
+			contact_external_id, key_revision, opened_at, touched_at)
+		SELECT $1, k.visitor, $3, $4, $5, $6, $7, k.revision, t, t
+		FROM subject_key k, date_trunc('milliseconds', clock_timestamp()) t
+		WHERE k.visitor = $2 AND k.revision = $8 FOR SHARE OF k
+		ON CONFLICT DO NOTHING RETURNING opened_at, (SELECT wrapped FROM subject_key WHERE visitor = $2)`,
+		row.ID, row.Visitor, clientID, row.Name, row.Email, row.Phone, row.ExternalID, row.Revision).
+		Scan(&row.OpenedAt, &row.Wrapped)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
@@ -164,12 +182,16 @@ func (s *Store) insertConversation(
 	return true, nil
 }
 
-// findConversation reads the conversation that kept ours from being inserted.
-func findConversation(ctx context.Context, tx pgx.Tx, clientID uuid.UUID, row *conversationRow) error {
+// findConversation reads the conversation that kept ours from being inserted. If there is none, the visitor's key was.
+func (s *Store) findConversation(ctx context.Context, tx pgx.Tx, clientID uuid.UUID, row *conversationRow) error {
 	err := tx.QueryRow(ctx, `SELECT `+conversationColumns+fromConversation+`
 		WHERE c.visitor = $1 AND (c.client_id = $2 OR c.closed_at IS NULL)
 		ORDER BY c.client_id = $2 DESC LIMIT 1`, row.Visitor, clientID).
-		Scan(&row.ID, &row.Visitor, &row.Head, &row.OpenedAt, &row.Name, &row.Email, &row.Wrapped)
+		Scan(row.fields()...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		s.subjects.Remove(row.Visitor)
+		return errStale
+	}
 	if err != nil {
 		return fmt.Errorf("find conversation: %w", err)
 	}

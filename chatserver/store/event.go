@@ -47,6 +47,7 @@ type Position struct {
 
 type eventRow struct {
 	Conversation, Visitor uuid.UUID
+	KeyRevision           int64
 	Seq                   int64
 	ID                    uuid.UUID
 	Kind                  string
@@ -60,10 +61,14 @@ type eventRow struct {
 
 // EventsAfter reads what follows each position, at most limit events per conversation, ordered by conversation and seq.
 func (s *Store) EventsAfter(ctx context.Context, after []Position, limit int) ([]Event, error) {
+	return withKeys(ctx, s, func(keys *heldKeys) ([]Event, error) { return s.eventsAfter(ctx, keys, after, limit) })
+}
+
+func (s *Store) eventsAfter(ctx context.Context, keys *heldKeys, after []Position, limit int) ([]Event, error) {
 	ids, seqs := splitPositions(after)
 	rows, err := s.pool.Query(ctx, `
-		SELECT e.conversation, c.visitor, e.seq, e.id, e.kind, e.target, e.author_kind, e.author, e.client_id, e.body,
-			e.at, a.display_name
+		SELECT e.conversation, c.visitor, c.key_revision, e.seq, e.id, e.kind, e.target, e.author_kind, e.author,
+			e.client_id, e.body, e.at, a.display_name
 		FROM unnest($1::uuid[], $2::bigint[]) AS w (conversation, seq)
 		JOIN conversation c ON c.id = w.conversation
 		JOIN LATERAL (
@@ -80,7 +85,7 @@ func (s *Store) EventsAfter(ctx context.Context, after []Position, limit int) ([
 	}
 	out := make([]Event, 0, len(stored))
 	for i := range stored {
-		e, err := s.unsealEvent(ctx, &stored[i])
+		e, err := s.unsealEvent(ctx, keys, &stored[i])
 		if err != nil {
 			return nil, fmt.Errorf("event %d of conversation %s: %w", stored[i].Seq, stored[i].Conversation, err)
 		}
@@ -96,28 +101,28 @@ func splitPositions(positions []Position) (ids []uuid.UUID, seqs []int64) {
 	return ids, seqs
 }
 
-func (s *Store) unsealEvent(ctx context.Context, row *eventRow) (Event, error) {
+func (s *Store) unsealEvent(ctx context.Context, keys *heldKeys, row *eventRow) (Event, error) {
 	e := Event{
 		Conversation: row.Conversation, Seq: row.Seq, ID: row.ID, ClientID: row.ClientID, At: row.At,
 		Kind: protocol.EventKind(row.Kind), Target: row.Target.Bytes,
 		Author: Author{Kind: protocol.Kind(row.AuthorKind), ID: row.Author},
 	}
-	if err := s.unsealBody(ctx, row, &e); err != nil {
+	if err := s.unsealBody(ctx, keys, row, &e); err != nil {
 		return e, err
 	}
 	var err error
 	if row.DisplayName != nil {
-		e.Author.DisplayName, err = s.keys.Open(agentPlace("display_name", row.Author), row.DisplayName)
+		e.Author.DisplayName, err = keys.Open(agentPlace("display_name", row.Author), row.DisplayName)
 	}
 	return e, err
 }
 
-func (s *Store) unsealBody(ctx context.Context, row *eventRow, e *Event) error {
+func (s *Store) unsealBody(ctx context.Context, keys *heldKeys, row *eventRow, e *Event) error {
 	if row.Body == nil {
 		e.Erased = e.Kind != protocol.KindDeletion
 		return nil
 	}
-	key, err := s.subject(ctx, row.Visitor)
+	key, err := s.subject(ctx, keys, row.Visitor, row.KeyRevision)
 	if err != nil {
 		return err
 	}
@@ -132,18 +137,34 @@ type Touched struct {
 	Head         int64
 }
 
-// TouchedWithin lists the conversations that changed during the last d, by the database's clock.
+// touchGrain is how far a conversation's touched_at may lag behind its last event. Where the column stays as it is, an
+// update of the head touches no index.
+const touchGrain = 10 * time.Second
+
+// touched is the SQL expression for a conversation c's touched_at after an event at the time given.
+func touched(at string) string {
+	return fmt.Sprintf(`CASE WHEN c.touched_at < %[1]s - interval '%[2]d s' THEN %[1]s ELSE c.touched_at END`,
+		at, touchGrain/time.Second)
+}
+
+// TouchedWithin lists the conversations that changed during the last d, by the database's clock, and some that changed
+// little earlier.
 func (s *Store) TouchedWithin(ctx context.Context, d time.Duration) ([]Touched, error) {
-	return s.touched(ctx, `SELECT id, visitor, head FROM conversation
-		WHERE touched_at > clock_timestamp() - make_interval(secs => $1) ORDER BY touched_at`, interval(d))
+	return s.readTouched(ctx, `SELECT id, visitor, head FROM conversation
+		WHERE touched_at > clock_timestamp() - make_interval(secs => $1) ORDER BY touched_at`, interval(d+touchGrain))
 }
 
 // Heads returns the current state of those of the ids that exist.
 func (s *Store) Heads(ctx context.Context, ids []uuid.UUID) ([]Touched, error) {
-	return s.touched(ctx, `SELECT id, visitor, head FROM conversation WHERE id = ANY($1)`, ids)
+	return s.readTouched(ctx, `SELECT id, visitor, head FROM conversation WHERE id = ANY($1)`, ids)
 }
 
-func (s *Store) touched(ctx context.Context, query string, arg any) ([]Touched, error) {
+// VisitorHeads returns the current state of a visitor's conversations.
+func (s *Store) VisitorHeads(ctx context.Context, visitor uuid.UUID) ([]Touched, error) {
+	return s.readTouched(ctx, `SELECT id, visitor, head FROM conversation WHERE visitor = $1`, visitor)
+}
+
+func (s *Store) readTouched(ctx context.Context, query string, arg any) ([]Touched, error) {
 	rows, err := s.pool.Query(ctx, query, arg)
 	if err != nil {
 		return nil, fmt.Errorf("read heads: %w", err)
@@ -151,6 +172,9 @@ func (s *Store) touched(ctx context.Context, query string, arg any) ([]Touched, 
 	out, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Touched])
 	if err != nil {
 		return nil, fmt.Errorf("read heads: %w", err)
+	}
+	for _, t := range out {
+		s.heads.learn(t.Conversation, head{t.Visitor, t.Head})
 	}
 	return out, nil
 }

@@ -33,21 +33,32 @@ func (s *Store) CreateInvitation(ctx context.Context, agent uuid.UUID, tokenHash
 func (s *Store) RedeemInvitation(
 	ctx context.Context, tokenHash [32]byte, passwordHash redacted.String,
 ) (a Agent, ended []uuid.UUID, err error) {
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		id, err := useInvitation(ctx, tx, tokenHash)
-		if err != nil {
+	a, err = withKeys(ctx, s, func(keys *heldKeys) (a Agent, err error) {
+		err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+			a, ended, err = s.redeemInvitation(ctx, tx, keys, tokenHash, passwordHash)
 			return err
-		}
-		if a, err = s.setPassword(ctx, tx, id, passwordHash); err != nil {
-			return err
-		}
-		ended, err = s.endSessions(ctx, tx, `agent = $1`, id)
-		return err
+		})
+		return a, err
 	})
 	if err != nil {
 		return Agent{}, nil, fmt.Errorf("redeem invitation: %w", err)
 	}
 	return a, ended, nil
+}
+
+func (s *Store) redeemInvitation(
+	ctx context.Context, tx pgx.Tx, keys *heldKeys, tokenHash [32]byte, passwordHash redacted.String,
+) (Agent, []uuid.UUID, error) {
+	id, err := useInvitation(ctx, tx, tokenHash)
+	if err != nil {
+		return Agent{}, nil, err
+	}
+	a, err := setPassword(ctx, tx, keys, id, passwordHash)
+	if err != nil {
+		return Agent{}, nil, err
+	}
+	ended, err := s.endSessions(ctx, tx, `agent = $1`, id)
+	return a, ended, err
 }
 
 func useInvitation(ctx context.Context, tx pgx.Tx, tokenHash [32]byte) (uuid.UUID, error) {
@@ -60,15 +71,21 @@ func useInvitation(ctx context.Context, tx pgx.Tx, tokenHash [32]byte) (uuid.UUI
 	return agent, err
 }
 
-func (s *Store) setPassword(ctx context.Context, tx pgx.Tx, agent uuid.UUID, hash redacted.String) (Agent, error) {
-	sealed, err := s.keys.Seal(agentPlace("password", agent), hash)
+func setPassword(
+	ctx context.Context, tx pgx.Tx, keys *heldKeys, agent uuid.UUID, hash redacted.String,
+) (Agent, error) {
+	sealed, err := keys.Seal(agentPlace("password", agent), hash)
 	if err != nil {
 		return Agent{}, err
 	}
 	if _, err := tx.Exec(ctx, `UPDATE agent SET password = $2 WHERE id = $1`, agent, sealed); err != nil {
 		return Agent{}, fmt.Errorf("set password: %w", err)
 	}
-	return s.findAgent(ctx, tx, `SELECT id, display_name, password FROM agent WHERE id = $1`, agent)
+	a, err := scanAgent(keys, tx.QueryRow(ctx, `SELECT id, display_name, password FROM agent WHERE id = $1`, agent))
+	if err != nil {
+		return Agent{}, fmt.Errorf("find agent: %w", err)
+	}
+	return a, nil
 }
 
 // InvitationExists tells whether a token could be redeemed now.

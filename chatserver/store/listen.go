@@ -18,6 +18,8 @@ const (
 	channelSessions = "chattenant_sessions"
 	channelReceipts = "chattenant_receipts"
 	channelTyping   = "chattenant_typing"
+	channelPresence = "chattenant_presence"
+	channelKeys     = "chattenant_keys"
 )
 
 // Listener hears what other replicas do.
@@ -32,6 +34,8 @@ type Listener interface {
 	ReceiptsMoved(ctx context.Context, ids []uuid.UUID)
 	// Typing is called with those who began or stopped writing at another replica.
 	Typing(ctx context.Context, typing []Typing)
+	// PresenceMoved is called with those who came to another replica or left it; with nobody if everything moved.
+	PresenceMoved(ctx context.Context, ids []uuid.UUID)
 }
 
 // Listen tells l what other replicas do until the connection breaks or ctx ends, and returns why.
@@ -41,7 +45,12 @@ func (s *Store) Listen(ctx context.Context, l Listener) error {
 		return err
 	}
 	defer closeConn(context.WithoutCancel(ctx), conn)
-	for _, channel := range []string{channelEvents, channelSessions, channelReceipts, channelTyping} {
+	if err := s.greet(ctx, conn); err != nil {
+		return err
+	}
+	for _, channel := range []string{
+		channelEvents, channelSessions, channelReceipts, channelTyping, channelPresence, channelKeys,
+	} {
 		if _, err := conn.Exec(ctx, `LISTEN `+channel); err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}
@@ -70,11 +79,17 @@ func (s *Store) dispatch(ctx context.Context, channel, payload string, l Listene
 		}
 		return
 	}
+	if channel == channelKeys {
+		ring(s.keys.changed)
+		return
+	}
 	sender, ids := parsePayload(payload)
-	if sender == s.replica || len(ids) == 0 {
+	if sender == s.replica || len(ids) == 0 && channel != channelPresence {
 		return
 	}
 	switch channel {
+	case channelPresence:
+		l.PresenceMoved(ctx, ids)
 	case channelEvents:
 		l.ConversationsTouched(ctx, ids)
 	case channelSessions:

@@ -71,7 +71,9 @@ func (p *plan) aim(d *Draft) error {
 	return nil
 }
 
-// queueErasure takes away the texts of deleted messages and of their edits, also of edits of the same commit.
+// queueErasure takes away the texts of deleted messages and of their edits, also of edits of the same commit, and the
+// tokens of their words. The tokens are a statement of their own, after the texts: the indexer locks the texts whose
+// tokens it writes, and what it wrote shows only to a statement that began after it was waited for.
 func (p *plan) queueErasure(batch *pgx.Batch) {
 	var conversations, targets []uuid.UUID
 	for _, i := range p.fresh {
@@ -82,6 +84,7 @@ func (p *plan) queueErasure(batch *pgx.Batch) {
 	if len(targets) > 0 {
 		batch.Queue(`UPDATE event SET body = NULL
 			WHERE conversation = ANY($1) AND (id = ANY($2) OR target = ANY($2)) AND body IS NOT NULL`, conversations, targets)
+		batch.Queue(`DELETE FROM search_message WHERE conversation = ANY($1) AND message = ANY($2)`, conversations, targets)
 	}
 }
 

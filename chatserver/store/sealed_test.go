@@ -24,7 +24,7 @@ func say(t *testing.T, s *store.Store, c store.Conversation, author store.Author
 	t.Helper()
 	for _, body := range bodies {
 		draft := store.Draft{Conversation: c.ID, Author: author, ClientID: uuid.New(), Body: redacted.New(body)}
-		if _, err := appendOne(t.Context(), s, draft); err != nil {
+		if err := appendOne(t.Context(), s, draft); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -42,6 +42,9 @@ func TestCiphertextMovedElsewhereIsRefused(t *testing.T) {
 		"name into the email's column": `UPDATE conversation SET contact_email = contact_name`,
 		"name of another conversation": `UPDATE conversation c SET contact_name = o.contact_name
 			FROM conversation o WHERE o.id <> c.id`,
+		"phone number of another conversation": `UPDATE conversation c SET contact_phone = o.contact_phone
+			FROM conversation o WHERE o.id <> c.id`,
+		"phone number as external id": `UPDATE conversation SET contact_external_id = contact_phone`,
 		"subject keys swapped": `UPDATE subject_key k SET wrapped = o.wrapped
 			FROM subject_key o WHERE o.visitor <> k.visitor`,
 		"one bit of a body": `UPDATE event SET body = set_bit(body, 100, 1 - get_bit(body, 100))`,
@@ -53,7 +56,10 @@ func TestCiphertextMovedElsewhereIsRefused(t *testing.T) {
 			db := storetest.New(t)
 			s := db.Open(t)
 			for _, person := range []string{"Ada", "Bob"} {
-				contact := store.Contact{Name: redacted.New(person), Email: redacted.New(person + "@example.org")}
+				contact := store.Contact{
+					Name: redacted.New(person), Email: redacted.New(person + "@example.org"),
+					Phone: redacted.New("030 1234"), ExternalID: redacted.New("K-" + person),
+				}
 				c, visitor := newConversation(t, s, contact)
 				say(t, s, c, visitor, "first", "second")
 			}
@@ -133,17 +139,25 @@ func invite(t *testing.T, s *store.Store, email string, token byte) store.Agent 
 func TestTheDatabaseHoldsNothingPersonalInTheClear(t *testing.T) {
 	db := storetest.New(t)
 	s := db.Open(t)
-	contact := store.Contact{Name: redacted.New("Ada Lovelace"), Email: redacted.New("ada@seeded.example")}
+	contact := store.Contact{
+		Name: redacted.New("Ada Lovelace"), Email: redacted.New("ada@seeded.example"),
+		Phone: redacted.New("+49 (0)30 5557788"), ExternalID: redacted.New("K-SEEDED-99"),
+	}
 	c, visitor := newConversation(t, s, contact)
 	agent := invite(t, s, "grace@seeded.example", 1)
 	say(t, s, c, visitor, "my account number is 4711-0815")
 	say(t, s, c, store.Author{Kind: protocol.Agent, ID: agent.ID}, "thank you, Ada")
+	index(t, s)
 	dump := db.Dump(t)
+	if tokens := count(t, db, "search_message") + count(t, db, "search_contact"); tokens != 5 {
+		t.Errorf("%d rows of the index are searched through", tokens)
+	}
 	if !strings.Contains(dump, c.ID.String()) {
 		t.Fatal("the dump does not even hold the conversation")
 	}
 	seeded := []string{
 		"Ada", "Lovelace", "seeded.example", "4711-0815", "account number", "thank you", "grace", "argon2id",
+		"5557788", "+49305557788", "SEEDED", "seeded-99", "account", "lovelace",
 	}
 	for _, value := range seeded {
 		if strings.Contains(dump, value) || strings.Contains(dump, hex.EncodeToString([]byte(value))) {

@@ -42,6 +42,10 @@ func (s *Store) CreateSession(
 
 // SessionByToken finds a session that has not expired, or reports ErrNotFound.
 func (s *Store) SessionByToken(ctx context.Context, tokenHash [32]byte) (Session, error) {
+	return withKeys(ctx, s, func(keys *heldKeys) (Session, error) { return s.sessionByToken(ctx, keys, tokenHash) })
+}
+
+func (s *Store) sessionByToken(ctx context.Context, keys *heldKeys, tokenHash [32]byte) (Session, error) {
 	var session Session
 	var name []byte
 	err := s.pool.QueryRow(ctx, `
@@ -54,7 +58,7 @@ func (s *Store) SessionByToken(ctx context.Context, tokenHash [32]byte) (Session
 	if err != nil {
 		return Session{}, fmt.Errorf("find session: %w", err)
 	}
-	session.Agent.DisplayName, err = s.keys.Open(agentPlace("display_name", session.Agent.ID), name)
+	session.Agent.DisplayName, err = keys.Open(agentPlace("display_name", session.Agent.ID), name)
 	return session, err
 }
 

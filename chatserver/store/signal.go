@@ -90,18 +90,48 @@ func (s *Store) queueReceipts(batch *pgx.Batch, receipts []Receipt) {
 
 // Receipts returns everybody's receipts of conversations.
 func (s *Store) Receipts(ctx context.Context, conversations []uuid.UUID) ([]Receipt, error) {
-	rows, err := s.pool.Query(ctx, `
-		SELECT conversation, reader_kind, reader, delivered, read FROM receipt WHERE conversation = ANY($1)`, conversations)
+	rows, err := s.pool.Query(ctx, selectReceipts, conversations)
 	if err != nil {
 		return nil, fmt.Errorf("read receipts: %w", err)
 	}
+	receipts, err := collectReceipts(rows)
+	if err != nil {
+		return nil, fmt.Errorf("read receipts: %w", err)
+	}
+	return receipts, nil
+}
+
+const selectReceipts = `SELECT conversation, reader_kind, reader, delivered, read FROM receipt
+	WHERE conversation = ANY($1)`
+
+func collectReceipts(rows pgx.Rows) ([]Receipt, error) {
 	var out []Receipt
 	var r Receipt
 	into := []any{&r.Conversation, &r.Kind, &r.ID, &r.Delivered, &r.Read}
-	if _, err := pgx.ForEachRow(rows, into, func() error { out = append(out, r); return nil }); err != nil {
-		return nil, fmt.Errorf("read receipts: %w", err)
+	_, err := pgx.ForEachRow(rows, into, func() error { out = append(out, r); return nil })
+	return out, err
+}
+
+// Company returns everybody's receipts of conversations, and the agents who have written in them.
+func (s *Store) Company(ctx context.Context, conversations []uuid.UUID) ([]Receipt, []Participation, error) {
+	var receipts []Receipt
+	var agents []Participation
+	var batch pgx.Batch
+	batch.Queue(selectReceipts, conversations).Query(func(rows pgx.Rows) (err error) {
+		receipts, err = collectReceipts(rows)
+		return err
+	})
+	// A probe of the index for each agent: a conversation may have many more events than a tenant has agents.
+	batch.Queue(`SELECT c.id, 'agent', a.id FROM unnest($1::uuid[]) AS c (id) CROSS JOIN agent a
+		WHERE EXISTS (SELECT FROM event e WHERE e.conversation = c.id AND e.author = a.id)`, conversations).
+		Query(func(rows pgx.Rows) (err error) {
+			agents, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Participation])
+			return err
+		})
+	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
+		return nil, nil, fmt.Errorf("read who takes part: %w", err)
 	}
-	return out, nil
+	return receipts, agents, nil
 }
 
 // typingPayload is the sending replica, then five words for each: ids, who, and whether.
@@ -134,6 +164,9 @@ func parseTyping(payload string) (sender uuid.UUID, typing []Typing) {
 			return uuid.Nil, nil
 		}
 		who := Participation{Conversation: conversation, Kind: protocol.Kind(f[2]), ID: id}
+		if who.Kind != protocol.Visitor && who.Kind != protocol.Agent {
+			return uuid.Nil, nil
+		}
 		typing = append(typing, Typing{Participation: who, Visitor: visitor, Typing: f[4] == "true"})
 	}
 	return sender, typing

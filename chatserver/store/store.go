@@ -10,15 +10,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/tink-crypto/tink-go/v2/tink"
+	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
 
 	"github.com/chattenant/chattenant/api/serverconfig"
-	"github.com/chattenant/chattenant/chatserver/seal"
+	"github.com/chattenant/chattenant/chatserver/seal/kek"
 )
 
 var (
@@ -35,20 +36,41 @@ type Config struct {
 	Database serverconfig.Database
 	// Tenant is part of the associated data of everything sealed.
 	Tenant string
-	// KEK wraps the tenant's keysets; KEKGeneration is recorded beside them.
-	KEK           tink.AEAD
-	KEKGeneration int64
-	Logger        *slog.Logger
+	// Keys are the key-encryption keys: the newest wraps the tenant's keysets, the others open what they wrapped before.
+	Keys *kek.Ring
+	// KeyCache is how long the keysets are used without a remote key confirming them, the configuration's default if 0.
+	KeyCache time.Duration
+	Logger   *slog.Logger
+	// Clock is the real one if nil.
+	Clock clock.Clock
+}
+
+func (c *Config) setDefaults() {
+	if c.Clock == nil {
+		c.Clock = clock.RealClock{}
+	}
+	if c.KeyCache == 0 {
+		c.KeyCache = new(serverconfig.Sealing).CacheTime()
+	}
 }
 
 // Store is the tenant's database. Safe for concurrent use.
 type Store struct {
-	config   Config
-	pool     *pgxpool.Pool
-	keys     *seal.Tenant
+	config Config
+	pool   *pgxpool.Pool
+	// writer has one connection, for Append alone: a message must not wait behind ten thousand clients that come back
+	// and want to read.
+	writer   *pgxpool.Pool
+	keys     *keyring
+	watch    keyWatch
 	subjects *lru.Cache
+	heads    heads
+	// epoch is the highest one met.
+	epoch atomic.Int64
 	// replica marks this process's own notifications.
 	replica uuid.UUID
+	// written is rung when something was appended.
+	written chan struct{}
 }
 
 // cachedSubjects bounds the open subject keys kept in memory, about 1 KiB each.
@@ -57,16 +79,30 @@ const cachedSubjects = 4096
 // Open connects, verifies that the connection is TLS, migrates the schema and opens the keys. An error that is
 // ErrMisconfigured stays until someone acts; any other may pass.
 func Open(ctx context.Context, config Config) (*Store, error) {
-	pool, err := newPool(ctx, config.Database)
-	if err != nil {
+	config.setDefaults()
+	s := &Store{
+		config: config, keys: newKeyring(),
+		subjects: lru.New(cachedSubjects), heads: newHeads(), replica: uuid.New(), written: make(chan struct{}, 1),
+	}
+	if err := s.connect(ctx); err != nil {
+		s.Close()
 		return nil, err
 	}
-	s := &Store{config: config, pool: pool, subjects: lru.New(cachedSubjects), replica: uuid.New()}
 	if err := s.prepare(ctx); err != nil {
-		pool.Close()
+		s.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// connect makes the pools.
+func (s *Store) connect(ctx context.Context) (err error) {
+	db := s.config.Database
+	if s.pool, err = newPool(ctx, db, max(1, db.MaxConnections-1), s.greet); err != nil {
+		return err
+	}
+	s.writer, err = newPool(ctx, db, 1, s.greet)
+	return err
 }
 
 func (s *Store) prepare(ctx context.Context) error {
@@ -83,7 +119,13 @@ func (s *Store) prepare(ctx context.Context) error {
 }
 
 // Close waits for running queries and closes every connection.
-func (s *Store) Close() { s.pool.Close() }
+func (s *Store) Close() {
+	for _, pool := range []*pgxpool.Pool{s.writer, s.pool} {
+		if pool != nil {
+			pool.Close()
+		}
+	}
+}
 
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
@@ -93,8 +135,27 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
+// Ready tells whether everything is at hand to serve: the database and the keys.
+func (s *Store) Ready(ctx context.Context) error {
+	if s.keys.locked() {
+		return ErrLocked
+	}
+	return s.Ping(ctx)
+}
+
 // Replica identifies this process among those that share the database.
 func (s *Store) Replica() uuid.UUID { return s.replica }
+
+// Written is signalled after something was appended through this store.
+func (s *Store) Written() <-chan struct{} { return s.written }
+
+// ringWritten wakes whoever waits for Written, and never waits itself.
+func (s *Store) ringWritten() {
+	select {
+	case s.written <- struct{}{}:
+	default:
+	}
+}
 
 // interval is a duration in the form PostgreSQL's make_interval(secs => ...) takes.
 func interval(d time.Duration) float64 { return d.Seconds() }

@@ -25,7 +25,15 @@ func (s *Store) CreateVisitor(ctx context.Context, tokenHash [32]byte, ttl time.
 	if err != nil {
 		return Visitor{}, fmt.Errorf("make visitor id: %w", err)
 	}
-	wrapped, err := s.keys.NewSubject(id)
+	return withKeys(ctx, s, func(keys *heldKeys) (Visitor, error) {
+		return s.insertVisitor(ctx, keys, id, tokenHash, ttl)
+	})
+}
+
+func (s *Store) insertVisitor(
+	ctx context.Context, keys *heldKeys, id uuid.UUID, tokenHash [32]byte, ttl time.Duration,
+) (Visitor, error) {
+	wrapped, err := keys.NewSubject(id)
 	if err != nil {
 		return Visitor{}, fmt.Errorf("make subject key: %w", err)
 	}

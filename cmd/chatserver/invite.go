@@ -20,7 +20,7 @@ import (
 	"github.com/chattenant/chattenant/chatserver/identity"
 	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/chatserver/redacted"
-	"github.com/chattenant/chattenant/chatserver/seal"
+	"github.com/chattenant/chattenant/chatserver/seal/kek"
 	"github.com/chattenant/chattenant/chatserver/store"
 )
 
@@ -137,14 +137,7 @@ func redeem(ctx context.Context, people *identity.Service, token, password redac
 func openIdentity(
 	ctx context.Context, config *serverconfig.ChatServerConfiguration,
 ) (people *identity.Service, closeStore func(), err error) {
-	kek, err := seal.ReadKEK(config.Sealing.SecretKey.File)
-	if err != nil {
-		return nil, nil, err
-	}
-	db, err := store.Open(ctx, store.Config{
-		Database: config.Database, Tenant: config.Tenant.Name,
-		KEK: kek, KEKGeneration: config.Sealing.SecretKey.Generation, Logger: newLogger(),
-	})
+	db, err := openStore(ctx, config)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -154,4 +147,14 @@ func openIdentity(
 		return nil, nil, err
 	}
 	return people, db.Close, nil
+}
+
+func openStore(ctx context.Context, config *serverconfig.ChatServerConfiguration) (*store.Store, error) {
+	keys, err := kek.Open(config.Sealing)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, store.Config{
+		Database: config.Database, Tenant: config.Tenant.Name, Keys: keys, Logger: newLogger(),
+	})
 }

@@ -41,7 +41,9 @@ func newRoot() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&configFile, "config", defaultConfig, "configuration file")
 	load := func() (*serverconfig.ChatServerConfiguration, error) { return loadConfig(configFile) }
-	root.AddCommand(newServe(load), newInvite(load), newMigrate(load), newVersion())
+	root.AddCommand(
+		newServe(load), newInvite(load), newRotateKeys(load), newMigrate(load), newRaiseEpoch(load), newVersion(),
+	)
 	return root
 }
 

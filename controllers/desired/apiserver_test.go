@@ -154,13 +154,13 @@ func (s apiServer) difference(t *testing.T, intent Object) string {
 // keepsTheKey creates the key once more: the loop relies on the refusal.
 func (s apiServer) keepsTheKey(t *testing.T) {
 	in := minimalInput()
-	if err := s.client.Create(t.Context(), Keys(in, make([]byte, 32))); err != nil {
+	if err := s.client.Create(t.Context(), Keys(in, 1, make([]byte, 32))); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.client.Create(t.Context(), Keys(in, make([]byte, 32))); !apierrors.IsAlreadyExists(err) {
+	if err := s.client.Create(t.Context(), Keys(in, 1, make([]byte, 32))); !apierrors.IsAlreadyExists(err) {
 		t.Errorf("a second key: %v, want AlreadyExists", err)
 	}
-	changed := Keys(in, []byte("another key, just as many bytes!"))
+	changed := Keys(in, 1, []byte("another key, just as many bytes!"))
 	if err := s.client.Update(t.Context(), changed); !apierrors.IsInvalid(err) {
 		t.Errorf("another key in place of the first: %v, want Invalid", err)
 	}

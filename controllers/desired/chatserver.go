@@ -85,8 +85,23 @@ func chatServerPod(in Input) *corev1ac.PodSpecApplyConfiguration {
 		WithVolumes(
 			configVolume("config", componentChatServer),
 			secretVolume("tls", certEndpoint),
-			secretVolume("postgres-client", certPostgresClient),
-			secretVolume("kek", keySecret))
+			secretVolume("postgres-client", certPostgresClient)).
+		WithVolumes(keyVolumes(in)...)
+}
+
+func keyVolumes(in Input) (volumes []*corev1ac.VolumeApplyConfiguration) {
+	for _, generation := range keyGenerations(in) {
+		name, _ := keyVolume(generation)
+		volumes = append(volumes, secretVolume(name, keySecretName(generation)))
+	}
+	return volumes
+}
+
+func keyMounts(in Input) (mounts []*corev1ac.VolumeMountApplyConfiguration) {
+	for _, generation := range keyGenerations(in) {
+		mounts = append(mounts, readOnly(keyVolume(generation)))
+	}
+	return mounts
 }
 
 func chatServerContainer(in Input) *corev1ac.ContainerApplyConfiguration {
@@ -106,8 +121,8 @@ func chatServerContainer(in Input) *corev1ac.ContainerApplyConfiguration {
 		WithVolumeMounts(
 			readOnly("config", chatServerConfigDir),
 			readOnly("tls", endpointTLSDir),
-			readOnly("postgres-client", postgresClientDir),
-			readOnly("kek", keyDir))
+			readOnly("postgres-client", postgresClientDir)).
+		WithVolumeMounts(keyMounts(in)...)
 }
 
 func healthProbe(path string, everySeconds, failures int32) *corev1ac.ProbeApplyConfiguration {

@@ -101,10 +101,14 @@ func serverDatabase(in Input) serverconfig.Database {
 }
 
 func serverSealing(in Input) serverconfig.Sealing {
-	return serverconfig.Sealing{SecretKey: &serverconfig.SecretKey{
-		File:       keyDir + "/" + keyFile,
-		Generation: in.KeyGeneration,
-	}}
+	var keys []serverconfig.KeyEncryptionKey
+	for _, generation := range keyGenerations(in) {
+		_, directory := keyVolume(generation)
+		keys = append(keys, serverconfig.KeyEncryptionKey{SecretKey: &serverconfig.SecretKey{
+			File: directory + "/" + keyFile, Generation: generation,
+		}})
+	}
+	return serverconfig.Sealing{KeyEncryptionKey: keys[0], Previous: keys[1:]}
 }
 
 // keyPair names the files that a Secret of type kubernetes.io/tls becomes in directory.

@@ -31,8 +31,9 @@ func TestTheChatServerReadsItsConfiguration(t *testing.T) {
 		if diff := cmp.Diff(want, config.Tenant); diff != "" {
 			t.Errorf("%s: tenant (-want +got):\n%s", s.name, diff)
 		}
-		if config.Sealing.SecretKey.Generation != s.in.KeyGeneration {
-			t.Errorf("%s: key generation = %d, want %d", s.name, config.Sealing.SecretKey.Generation, s.in.KeyGeneration)
+		if got := config.Sealing.Generation(); got != s.in.KeyGeneration || len(config.Sealing.Previous) != int(got)-1 {
+			t.Errorf("%s: key generation = %d with %d before, want %d and all before", s.name, got,
+				len(config.Sealing.Previous), s.in.KeyGeneration)
 		}
 	}
 }
@@ -46,7 +47,9 @@ func TestEveryFileOfTheConfigurationIsMounted(t *testing.T) {
 		config.Database.TLS.CertFile:  "postgres-client/tls.crt",
 		config.Database.TLS.KeyFile:   "postgres-client/tls.key",
 		config.Database.CAFile:        "postgres-client/ca.crt",
-		config.Sealing.SecretKey.File: "key-encryption-key/key",
+		config.Sealing.SecretKey.File: "key-encryption-key-2/key",
+
+		config.Sealing.Previous[0].SecretKey.File: "key-encryption-key/key",
 	} {
 		if got := secretAt(pod, path.Dir(file)) + "/" + path.Base(file); got != want {
 			t.Errorf("%s is %s, want %s", file, got, want)

@@ -48,7 +48,7 @@ type Input struct {
 	// PostgresAddress is the ClusterIP of the database's Service. It is empty until that Service exists; the chat server
 	// cannot be built before.
 	PostgresAddress string
-	// KeyGeneration counts the rotations of the key-encryption key, from 1.
+	// KeyGeneration is that of the newest key-encryption key, counted from 1. The Secrets of all of them exist.
 	KeyGeneration int64
 }
 

@@ -109,8 +109,11 @@ func TestEachPodMountsItsOwnSecretsOnly(t *testing.T) {
 		pod  corev1.PodTemplateSpec
 		want []string
 	}{
-		"chatserver": {chatServerOf(t, "full-us"), []string{"endpoint", "key-encryption-key", "postgres-client"}},
-		"postgres":   {postgresOf(t, "full-us"), []string{"postgres-server"}},
+		"chatserver": {
+			chatServerOf(t, "full-us"),
+			[]string{"endpoint", "key-encryption-key", "key-encryption-key-2", "postgres-client"},
+		},
+		"postgres": {postgresOf(t, "full-us"), []string{"postgres-server"}},
 	} {
 		var got []string
 		for _, volume := range test.pod.Spec.Volumes {

@@ -58,11 +58,18 @@ func everything(in Input) []phase {
 	return []phase{
 		{"namespace", []any{Namespace(in), OperatorBinding(in)}},
 		{"guardrails", generic(Guardrails(in))},
-		{"keys", []any{secretWithKind(Keys(in, make([]byte, 32)))}},
+		{"keys", keysOf(in)},
 		{"certificates", generic(Certificates(in))},
 		{"database", generic(Database(in))},
 		{"chatserver", generic(ChatServer(in))},
 	}
+}
+
+func keysOf(in Input) (out []any) {
+	for _, generation := range keyGenerations(in) {
+		out = append(out, secretWithKind(Keys(in, generation, make([]byte, 32))))
+	}
+	return out
 }
 
 func generic(objects []Object) []any {

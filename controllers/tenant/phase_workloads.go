@@ -41,6 +41,7 @@ func (r *Reconciler) chatServerPhase(ctx context.Context, s *scope) (outcome, er
 		return diagnose(s, naming.ChatServer, "Chat server replicas are starting"), nil
 	}
 	s.status.Versions = versions(s)
+	r.noteRotation(s)
 	return outcome{done, v1alpha1.ReasonChatServerAvailable,
 		fmt.Sprintf("All %d replicas are ready", s.chatServer.Status.ReadyReplicas)}, nil
 }
@@ -61,7 +62,7 @@ func (r *Reconciler) endpointStatus(s *scope) *v1alpha1.EndpointStatus {
 		status.URL = fmt.Sprintf("%s:%d", status.URL, r.PublicPort)
 	}
 	if cert := s.certificates[naming.EndpointCertificate]; cert != nil && cert.Status.NotAfter != nil {
-		status.CertificateNotAfter, status.CertificateIssuer = *cert.Status.NotAfter, cert.Spec.IssuerRef.Name
+		status.CertificateNotAfter, status.CertificateIssuer = cert.Status.NotAfter.DeepCopy(), cert.Spec.IssuerRef.Name
 	}
 	return status
 }

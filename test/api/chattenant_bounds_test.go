@@ -65,6 +65,8 @@ var tenantPolicyBounds = slices.Concat(
 	text("spec.subProcessors.objections[].reason", 1, 500),
 	needed("spec.encryption.provider"),
 	oneOf("spec.encryption.provider", "Secret", "VaultTransit", "KMS"),
+	needed("spec.encryption.secret.generation"),
+	number("spec.encryption.secret.generation", 1, 100),
 	needed("spec.encryption.vaultTransit.address", "spec.encryption.vaultTransit.mountPath",
 		"spec.encryption.vaultTransit.key"),
 	textLike("spec.encryption.vaultTransit.address", 9, 253, https),
@@ -99,6 +101,7 @@ var chatTenantStatusBounds = slices.Concat(
 	needed("status.encryption.provider", "status.encryption.keyGeneration"),
 	oneOf("status.encryption.provider", "Secret", "VaultTransit", "KMS"),
 	[]bound{{"status.encryption.keyGeneration", minimum, 1, 0}},
+	[]bound{{"status.encryption.activeGeneration", minimum, 1, 0}},
 	text("status.versions.chatServer", 1, 500),
 	text("status.versions.postgres", 1, 500),
 )

@@ -73,6 +73,19 @@ var chatTenantRules = []rule{
 	{name: "a cloud key of another provider", at: "spec.encryption", message: "kms is required for provider KMS",
 		offered: []change{set("spec.encryption", map[string]any{"provider": "Secret", "kms": cloudKey})}},
 
+	{name: "a generation of a key elsewhere", at: "spec.encryption",
+		message: "secret is only allowed for provider Secret",
+		offered: []change{set("spec.encryption", map[string]any{
+			"provider": "VaultTransit", "vaultTransit": transit, "secret": map[string]any{"generation": 1}})}},
+	{name: "two rotations at once", at: "spec", message: rotationsByOne,
+		stored: []change{generation(2)}, offered: []change{generation(4)}},
+	{name: "two rotations at once, the first one left out", at: "spec", message: rotationsByOne,
+		stored: asIs, offered: []change{generation(3)}},
+	{name: "a rotation taken back", at: "spec", message: rotationsByOne,
+		stored: []change{generation(2)}, offered: []change{generation(1)}},
+	{name: "a rotation forgotten", at: "spec", message: rotationsByOne,
+		stored: []change{generation(2)}, offered: []change{set("spec.encryption", absent)}},
+
 	{name: "not yet: a key in Vault", at: "spec", message: "this release keeps the key-encryption key in a Secret",
 		offered: []change{set("spec.encryption", map[string]any{"provider": "VaultTransit", "vaultTransit": transit})}},
 	{name: "not yet: a key in a cloud", at: "spec", message: "this release keeps the key-encryption key in a Secret",
@@ -91,6 +104,13 @@ var chatTenantRules = []rule{
 		offered: []change{set("spec.privacy.visitorAddress", "Keep")}},
 	{name: "not yet: deletion by age", at: "spec.privacy", message: "this release deletes nothing by age",
 		offered: []change{set("spec.privacy.retention.transcriptDays", 365)}},
+}
+
+const rotationsByOne = "encryption.secret.generation counts rotations: it stays or grows by one"
+
+// generation asks for a key of the tenant's Secrets.
+func generation(n int) change {
+	return set("spec.encryption", map[string]any{"provider": "Secret", "secret": map[string]any{"generation": n}})
 }
 
 var (
@@ -123,6 +143,10 @@ func TestAProperChatTenantIsAccepted(t *testing.T) {
 			set("spec.reconciliation", "Paused"),
 			set("spec.encryption.provider", "Secret"),
 		}},
+		{name: "when its key is rotated for the first time", stored: asIs, offered: []change{generation(2)}},
+		{name: "when its key is rotated again", stored: []change{generation(2)}, offered: []change{generation(3)}},
+		{name: "when its first key is only named", stored: asIs, offered: []change{generation(1)}},
+		{name: "with rotations behind it, as one that takes up retained data", offered: []change{generation(7)}},
 		{name: "when nothing about its database and adoption changes", stored: []change{
 			set("spec.database.storageSize", "2Gi"), set("spec.adoptUID", someUID),
 		}, offered: []change{set("spec.displayName", "Renamed GmbH")}},

@@ -30,7 +30,9 @@ type Attendance struct {
 	events        map[uuid.UUID][]*protocol.Event
 	conversations map[uuid.UUID]*protocol.Conversation
 	faults        []error
+	resets        map[uuid.UUID]int
 	welcomes      int
+	presence      presence
 	changed       chan struct{}
 }
 
@@ -39,13 +41,14 @@ func Attend(tb testing.TB, c *client.Client, who client.Credentials) *Attendance
 	tb.Helper()
 	a := &Attendance{
 		Ended: make(chan error, 1), events: map[uuid.UUID][]*protocol.Event{},
-		conversations: map[uuid.UUID]*protocol.Conversation{}, changed: make(chan struct{}, 1),
+		conversations: map[uuid.UUID]*protocol.Conversation{}, resets: map[uuid.UUID]int{}, changed: make(chan struct{}, 1),
 	}
 	a.Session = c.NewSession(who, client.Observer{
-		Welcome:      func(*protocol.Welcome) { a.note(func() { a.welcomes++ }) },
+		Welcome:      func(*protocol.Welcome) { a.note(func() { a.welcomes++; a.presence.begin() }) },
 		Conversation: func(f *protocol.Conversation) { a.note(func() { a.conversations[f.Conversation] = f }) },
 		Event:        func(f *protocol.Event) { a.note(func() { a.event(f) }) },
-		Reset:        func(f *protocol.Reset) { a.note(func() { a.events[f.Conversation] = nil }) },
+		Reset:        func(f *protocol.Reset) { a.note(func() { a.reset(f.Conversation) }) },
+		Presence:     func(f *protocol.Presence) { a.note(func() { a.presence.hear(f) }) },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	a.stop = cancel
@@ -74,6 +77,17 @@ func (a *Attendance) event(f *protocol.Event) {
 		a.faults = append(a.faults, fmt.Errorf("event %d came after %d", f.Seq, len(have)))
 	}
 	a.events[f.Conversation] = append(have, f)
+}
+
+func (a *Attendance) reset(conversation uuid.UUID) {
+	a.events[conversation] = nil
+	a.resets[conversation]++
+}
+
+// WaitReset waits until a conversation was reset.
+func (a *Attendance) WaitReset(tb testing.TB, conversation uuid.UUID) {
+	tb.Helper()
+	a.wait(tb, "a reset", func() bool { return a.resets[conversation] > 0 })
 }
 
 // WaitFor waits until the conversation has n events, all in order.

@@ -76,8 +76,9 @@ func WithSite(site http.Handler) Option {
 func Generous() edge.Limits {
 	many := edge.Rate{PerSecond: 1e6, Burst: 1e6}
 	return edge.Limits{
-		Connections: 1000, Requests: many, Handshakes: many, VisitorSessions: many, SignIns: many, Accounts: many,
-		VisitorMessages: many, AgentMessages: many, Frames: many,
+		Connections: 1000, Accepts: many, Requests: many, Handshakes: many, VisitorSessions: many, SignIns: many,
+		Accounts:        many,
+		VisitorMessages: many, AgentMessages: many, Searches: many, Frames: many,
 	}
 }
 
@@ -152,7 +153,9 @@ func NewConfig(tb testing.TB, db *storetest.Database, ca *certtest.CA) *serverco
 		Listen:   serverconfig.Listen{Public: "127.0.0.1:0", Health: "127.0.0.1:0"},
 		TLS:      ca.Write(tb, filepath.Join(tb.TempDir(), "tls"), certtest.Leaf{CommonName: Host, Hosts: []string{Host}}),
 		Database: db.Config,
-		Sealing:  serverconfig.Sealing{SecretKey: &serverconfig.SecretKey{File: db.KEKFile, Generation: 1}},
+		Sealing: serverconfig.Sealing{KeyEncryptionKey: serverconfig.KeyEncryptionKey{
+			SecretKey: &serverconfig.SecretKey{File: db.KEKFile, Generation: 1},
+		}},
 		// Long enough to drain, short enough for a test that has open sockets at its end.
 		DrainSeconds: 2,
 	}
@@ -178,6 +181,11 @@ func FreeAddress(tb testing.TB) string {
 // Stop asks the replica to drain and waits for its end. It may be called twice.
 func (r *Replica) Stop() error {
 	r.stop()
+	return r.Wait()
+}
+
+// Wait returns why the replica ended, once it did; nil when asked again.
+func (r *Replica) Wait() error {
 	err, ok := <-r.done
 	if !ok {
 		return nil
@@ -262,17 +270,7 @@ func (r *Replica) Client(tb testing.TB) *client.Client {
 // ClientOf is a client that trusts like's authority and connects to whichever replica current names.
 func ClientOf(tb testing.TB, like *Replica, current func() *Replica) *client.Client {
 	tb.Helper()
-	c, err := client.New(client.Config{
-		Endpoint: Endpoint, TLS: like.TLS(),
-		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return current().Dial(ctx, network, address)
-		},
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(c.Close)
-	return c
+	return ClientOver(tb, client.TransportWebSocket, like, current)
 }
 
 // Invite makes an account and returns the token that sets its password.

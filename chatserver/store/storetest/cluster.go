@@ -76,21 +76,33 @@ func clusterFor(tb testing.TB) *Cluster {
 
 func newCluster(tb testing.TB) *Cluster {
 	tb.Helper()
+	c := newDirectory(tb, certtest.NewCA(tb))
+	c.initialise(tb)
+	return c
+}
+
+// newDirectory makes a place for a cluster, with a certificate of the authority.
+func newDirectory(tb testing.TB, ca *certtest.CA) *Cluster {
+	tb.Helper()
 	dir, err := os.MkdirTemp("", "chatpg") // Outlives the test that happens to start it.
 	if err != nil {
 		tb.Fatal(err)
 	}
-	c := &Cluster{CA: certtest.NewCA(tb), dir: dir, bin: findBin(tb), user: findUser(tb), Port: freePort(tb)}
+	c := &Cluster{CA: ca, dir: dir, bin: findBin(tb), user: findUser(tb), Port: freePort(tb)}
 	c.CA.Write(tb, dir, certtest.Leaf{CommonName: "postgres", Hosts: []string{"localhost"}})
 	c.CA.WriteCert(tb, c.file("ca.crt"))
 	c.own(tb, dir, c.file("tls.crt"), c.file("tls.key"), c.file("ca.crt"))
+	return c
+}
+
+func (c *Cluster) initialise(tb testing.TB) {
+	tb.Helper()
 	initdb := c.command("initdb", "-D", c.file("data"), "-U", "postgres", "-A", "trust",
 		"-E", "UTF8", "--no-locale", "--no-sync")
 	if out, err := initdb.CombinedOutput(); err != nil {
 		tb.Fatalf("initdb: %v\n%s", err, out)
 	}
 	c.writeHBA(tb, hbaRule)
-	return c
 }
 
 // hbaRule lets the chat server in by certificate only, as in a tenant's namespace.
@@ -100,7 +112,7 @@ const hbaRule = "hostssl " + naming.DatabaseName + " " + naming.DatabaseRole + "
 func (c *Cluster) writeHBA(tb testing.TB, rule string) {
 	tb.Helper()
 	file := filepath.Join(c.file("data"), "pg_hba.conf")
-	if err := os.WriteFile(file, []byte("local all postgres trust\n"+rule+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("local all,replication postgres trust\n"+rule+"\n"), 0o600); err != nil {
 		tb.Fatal(err)
 	}
 }

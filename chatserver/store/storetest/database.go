@@ -6,6 +6,7 @@ package storetest
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -16,7 +17,7 @@ import (
 	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/api/serverconfig"
 	"github.com/chattenant/chattenant/chatserver/certfile/certtest"
-	"github.com/chattenant/chattenant/chatserver/seal"
+	"github.com/chattenant/chattenant/chatserver/seal/kek"
 	"github.com/chattenant/chattenant/chatserver/store"
 )
 
@@ -39,7 +40,7 @@ func New(tb testing.TB) *Database {
 	cluster := clusterFor(tb)
 	cluster.recreate(tb)
 	dir := tb.TempDir()
-	db := &Database{Cluster: cluster, Dir: dir, KEKFile: newKEK(tb, dir)}
+	db := &Database{Cluster: cluster, Dir: dir, KEKFile: writeKey(tb, filepath.Join(dir, "kek"))}
 	db.Config = serverconfig.Database{
 		Host: "localhost", Port: cluster.Port, Name: naming.DatabaseName, User: naming.DatabaseRole,
 		TLS:            cluster.CA.Write(tb, filepath.Join(dir, "client"), certtest.Leaf{CommonName: naming.DatabaseRole}),
@@ -49,13 +50,12 @@ func New(tb testing.TB) *Database {
 	return db
 }
 
-func newKEK(tb testing.TB, dir string) string {
+func writeKey(tb testing.TB, file string) string {
 	tb.Helper()
 	key := make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
 		tb.Fatal(err)
 	}
-	file := filepath.Join(dir, "kek")
 	if err := os.WriteFile(file, key, 0o600); err != nil {
 		tb.Fatal(err)
 	}
@@ -101,13 +101,32 @@ func (db *Database) Admin(tb testing.TB) *pgx.Conn {
 // StoreConfig is the configuration of a store on this database.
 func (db *Database) StoreConfig(tb testing.TB) store.Config {
 	tb.Helper()
-	kek, err := seal.ReadKEK(db.KEKFile)
+	return store.Config{
+		Database: db.Config, Tenant: Tenant, Keys: Ring(tb, db.Key(tb, 1)), Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+// Key is the key-encryption key of a generation; the first is KEKFile's.
+func (db *Database) Key(tb testing.TB, generation int64) kek.Key {
+	tb.Helper()
+	file := db.KEKFile
+	if generation > 1 {
+		file = filepath.Join(db.Dir, fmt.Sprintf("kek-%d", generation))
+	}
+	if _, err := os.Stat(file); os.IsNotExist(err) {
+		writeKey(tb, file)
+	}
+	return kek.FromSecret(serverconfig.SecretKey{File: file, Generation: generation})
+}
+
+// Ring holds keys.
+func Ring(tb testing.TB, keys ...kek.Key) *kek.Ring {
+	tb.Helper()
+	ring, err := kek.NewRing(keys...)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return store.Config{
-		Database: db.Config, Tenant: Tenant, KEK: kek, KEKGeneration: 1, Logger: slog.New(slog.DiscardHandler),
-	}
+	return ring
 }
 
 // Open opens a store, closed when the test ends. Several at once behave as replicas.

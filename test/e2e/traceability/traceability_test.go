@@ -25,9 +25,9 @@ const (
 )
 
 var (
-	goTest  = regexp.MustCompile("`(Test[A-Za-z0-9]+)`")
+	goTest  = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Za-z0-9]+)`")
 	webTest = regexp.MustCompile("`([a-z][a-z/-]*\\.test\\.ts)`")
-	defined = regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`)
+	defined = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)[A-Za-z0-9]+)\(`)
 )
 
 func TestEveryPromiseNamesItsTestsOrSaysThatItHasNone(t *testing.T) {
@@ -59,6 +59,18 @@ func TestEveryTestThatIsNamedExists(t *testing.T) {
 	for _, match := range webTest.FindAllStringSubmatch(text, -1) {
 		if _, err := os.Stat(filepath.Join(pages, match[1])); err != nil {
 			t.Errorf("there is no test %s: %v", match[1], err)
+		}
+	}
+}
+
+func TestFuzzTargetsAndBenchmarksCountAsTests(t *testing.T) {
+	for _, kind := range []string{"Test", "Fuzz", "Benchmark"} {
+		row, source := "| shown by `"+kind+"Something` |", "\nfunc "+kind+"Something(f *testing.F) {\n"
+		if named := goTest.FindStringSubmatch(row); len(named) != 2 || named[1] != kind+"Something" {
+			t.Errorf("%s is named as %q", kind, named)
+		}
+		if found := defined.FindStringSubmatch(source); len(found) != 2 || found[1] != kind+"Something" {
+			t.Errorf("%s is defined as %q", kind, found)
 		}
 	}
 }

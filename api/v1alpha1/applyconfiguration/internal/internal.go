@@ -253,6 +253,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: provider
       type:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.EncryptionProvider
+    - name: secret
+      type:
+        namedType: com.github.chattenant.chattenant.api.v1alpha1.SecretKey
     - name: vaultTransit
       type:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.VaultTransit
@@ -261,9 +264,15 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.chattenant.chattenant.api.v1alpha1.EncryptionStatus
   map:
     fields:
+    - name: activeGeneration
+      type:
+        scalar: numeric
     - name: keyGeneration
       type:
         scalar: numeric
+    - name: lastRotationTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: provider
       type:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.EncryptionProvider
@@ -443,6 +452,12 @@ var schemaYAML = typed.YAMLObject(`types:
   map:
     fields:
     - name: maxConcurrent
+      type:
+        scalar: numeric
+- name: com.github.chattenant.chattenant.api.v1alpha1.SecretKey
+  map:
+    fields:
+    - name: generation
       type:
         scalar: numeric
 - name: com.github.chattenant.chattenant.api.v1alpha1.SubProcessor

@@ -16,6 +16,8 @@ import (
 type EncryptionApplyConfiguration struct {
 	// provider selects where the key lives.
 	Provider *apiv1alpha1.EncryptionProvider `json:"provider,omitempty"`
+	// secret says which key is in use, for provider Secret. Without it that is the first.
+	Secret *SecretKeyApplyConfiguration `json:"secret,omitempty"`
 	// vaultTransit is a transit key of Vault or OpenBao.
 	VaultTransit *VaultTransitApplyConfiguration `json:"vaultTransit,omitempty"`
 	// kms is a key of a cloud key management service.
@@ -33,6 +35,14 @@ func Encryption() *EncryptionApplyConfiguration {
 // If called multiple times, the Provider field is set to the value of the last call.
 func (b *EncryptionApplyConfiguration) WithProvider(value apiv1alpha1.EncryptionProvider) *EncryptionApplyConfiguration {
 	b.Provider = &value
+	return b
+}
+
+// WithSecret sets the Secret field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Secret field is set to the value of the last call.
+func (b *EncryptionApplyConfiguration) WithSecret(value *SecretKeyApplyConfiguration) *EncryptionApplyConfiguration {
+	b.Secret = value
 	return b
 }
 

@@ -7,6 +7,7 @@ package v1alpha1
 
 import (
 	apiv1alpha1 "github.com/chattenant/chattenant/api/v1alpha1"
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // EncryptionStatusApplyConfiguration represents a declarative configuration of the EncryptionStatus type for use
@@ -16,8 +17,13 @@ import (
 type EncryptionStatusApplyConfiguration struct {
 	// provider is where the key-encryption key lives.
 	Provider *apiv1alpha1.EncryptionProvider `json:"provider,omitempty"`
-	// keyGeneration counts the key's rotations, from 1.
+	// keyGeneration is that of the newest key, counted from 1.
 	KeyGeneration *int64 `json:"keyGeneration,omitempty"`
+	// activeGeneration is that of the key which wraps the tenant's keysets: every chat server has started with it. While a
+	// rotation is under way it is lower than keyGeneration.
+	ActiveGeneration *int64 `json:"activeGeneration,omitempty"`
+	// lastRotationTime is when activeGeneration was seen to grow, absent if it never did.
+	LastRotationTime *v1.Time `json:"lastRotationTime,omitempty"`
 }
 
 // EncryptionStatusApplyConfiguration constructs a declarative configuration of the EncryptionStatus type for use with
@@ -39,5 +45,21 @@ func (b *EncryptionStatusApplyConfiguration) WithProvider(value apiv1alpha1.Encr
 // If called multiple times, the KeyGeneration field is set to the value of the last call.
 func (b *EncryptionStatusApplyConfiguration) WithKeyGeneration(value int64) *EncryptionStatusApplyConfiguration {
 	b.KeyGeneration = &value
+	return b
+}
+
+// WithActiveGeneration sets the ActiveGeneration field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ActiveGeneration field is set to the value of the last call.
+func (b *EncryptionStatusApplyConfiguration) WithActiveGeneration(value int64) *EncryptionStatusApplyConfiguration {
+	b.ActiveGeneration = &value
+	return b
+}
+
+// WithLastRotationTime sets the LastRotationTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastRotationTime field is set to the value of the last call.
+func (b *EncryptionStatusApplyConfiguration) WithLastRotationTime(value v1.Time) *EncryptionStatusApplyConfiguration {
+	b.LastRotationTime = &value
 	return b
 }

@@ -10,7 +10,7 @@ package v1alpha1
 //
 // KMSKey names a key by its Tink key URI.
 type KMSKeyApplyConfiguration struct {
-	// uri is the key's Tink URI: aws-kms://, gcp-kms:// or azure-kms://.
+	// uri is the key's Tink URI: aws-kms:// or gcp-kms://. Tink has no client for Azure.
 	URI *string `json:"uri,omitempty"`
 }
 

@@ -1,0 +1,79 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tenant
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/chattenant/chattenant/api/v1alpha1"
+	"github.com/chattenant/chattenant/controllers/desired"
+)
+
+// firstKeyGeneration is that of the key a tenant is born with.
+const firstKeyGeneration = 1
+
+// keySize is that of an AES-256 key, in bytes.
+const keySize = sha256.Size
+
+// encryption creates a key-encryption key for every generation, once. The status remembers which were created, because
+// the operator cannot see Secrets: one that exists already is the tenant's own, nobody else can create Secrets of that
+// name here. A key that is lost is never replaced: a new one would only hide that the data can no longer be read.
+func (r *Reconciler) encryption(ctx context.Context, s *scope) (outcome, error) {
+	if s.status.Encryption == nil {
+		if err := r.createKey(ctx, s, firstKeyGeneration); err != nil {
+			return outcome{}, err
+		}
+		s.status.Encryption = &v1alpha1.EncryptionStatus{
+			Provider: v1alpha1.EncryptionSecret, KeyGeneration: firstKeyGeneration,
+		}
+	}
+	status := s.status.Encryption
+	for status.KeyGeneration < wantedKeyGeneration(s.tenant) {
+		if err := r.createKey(ctx, s, status.KeyGeneration+1); err != nil {
+			return outcome{}, err
+		}
+		status.KeyGeneration++
+	}
+	return outcome{done, v1alpha1.ReasonKeyCreated,
+		fmt.Sprintf("Key-encryption key of generation %d was created", status.KeyGeneration)}, nil
+}
+
+func (r *Reconciler) createKey(ctx context.Context, s *scope, generation int64) error {
+	key := make([]byte, keySize)
+	defer clear(key)
+	if _, err := io.ReadFull(r.Random, key); err != nil {
+		return fmt.Errorf("draw a key: %w", err)
+	}
+	err := r.Client.Create(ctx, desired.Keys(r.input(s), generation, key))
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("create the key-encryption key of generation %d: %w", generation, err)
+	}
+	return nil
+}
+
+func wantedKeyGeneration(tenant *v1alpha1.ChatTenant) int64 {
+	if e := tenant.Spec.Encryption; e != nil && e.Secret != nil {
+		return e.Secret.Generation
+	}
+	return firstKeyGeneration
+}
+
+// noteRotation is called when every chat server runs as configured. A chat server is ready only once the newest key
+// wraps the tenant's keysets, so the newest generation is the active one.
+func (r *Reconciler) noteRotation(s *scope) {
+	status := s.status.Encryption
+	if status == nil || status.ActiveGeneration == status.KeyGeneration {
+		return
+	}
+	if status.ActiveGeneration > 0 {
+		status.LastRotationTime = new(metav1.NewTime(r.Clock.Now()))
+	}
+	status.ActiveGeneration = status.KeyGeneration
+}
