@@ -26,6 +26,8 @@ COPY gateway/ gateway/
 COPY --from=web /src/chatserver/web/dist/ chatserver/web/dist/
 ENV CGO_ENABLED=0
 RUN go build -trimpath -ldflags='-s -w' -o /out/ ./cmd/operator ./cmd/gateway ./cmd/chatserver
+COPY kms/ kms/
+RUN go -C kms build -trimpath -ldflags='-s -w' -o /out/kms .
 
 FROM ${BASE} AS operator
 COPY --from=build /out/operator /operator
@@ -39,6 +41,8 @@ ENTRYPOINT ["/gateway"]
 
 FROM ${BASE} AS chatserver
 COPY --from=build /out/chatserver /chatserver
+# Run by the chat server, for the time of a call, where a cloud holds the tenant's key.
+COPY --from=build /out/kms /kms
 USER 65532:65532
 ENTRYPOINT ["/chatserver"]
 

@@ -4,6 +4,10 @@
 package main
 
 import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,5 +74,51 @@ func TestAProgramsImageIsRunByNobodyInParticular(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "image.tar")
 	if _, err := (oci.Image{Tag: "a:b", Config: image.Config, Layer: image.Layer}).Write(path); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAChatServersImageHoldsTheProgramThatItRunsForKeysOfClouds(t *testing.T) {
+	b := testBuilder(t)
+	// Compiled before, as far as the builder can see.
+	for _, name := range []string{"chatserver", "kms"} {
+		if err := os.WriteFile(filepath.Join(b.scratch, name), []byte("program "+name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	image, err := recipes()["chatserver"].build(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if image.Config.Entrypoint[0] != "/chatserver" {
+		t.Errorf("runs %v", image.Config.Entrypoint)
+	}
+	if mode := modes(t, image)["kms"]; mode != 0o755 {
+		t.Errorf("/kms has mode %o", mode)
+	}
+	before, err := recipes()["chatserver"].key(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(b.scratch, "kms"), []byte("another program"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := recipes()["chatserver"].key(t.Context(), b); err != nil || after == before {
+		t.Errorf("another program makes the same image: %v", err)
+	}
+}
+
+// modes are those of the files in an image.
+func modes(t *testing.T, image oci.Image) map[string]int64 {
+	t.Helper()
+	out := map[string]int64{}
+	for reader := tar.NewReader(bytes.NewReader(image.Layer)); ; {
+		header, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[header.Name] = header.Mode
 	}
 }

@@ -26,11 +26,11 @@ type recipe interface {
 // recipes are all images by name.
 func recipes() map[string]recipe {
 	return map[string]recipe{
-		"operator":     goProgram{module: "../..", pkg: "./cmd/operator"},
-		"chatserver":   goProgram{module: "../..", pkg: "./cmd/chatserver"},
-		"gateway":      goProgram{module: "../..", pkg: "./cmd/gateway"},
-		"netprobe":     goProgram{module: "../..", pkg: "./test/netprobe"},
-		"pause":        goProgram{module: ".", pkg: "./pause"},
+		"operator":     goPrograms{{"../..", "./cmd/operator", "operator"}},
+		"chatserver":   goPrograms{{"../..", "./cmd/chatserver", "chatserver"}, {"../../kms", ".", "kms"}},
+		"gateway":      goPrograms{{"../..", "./cmd/gateway", "gateway"}},
+		"netprobe":     goPrograms{{"../..", "./test/netprobe", "netprobe"}},
+		"pause":        goPrograms{{".", "./pause", "pause"}},
 		"postgres":     postgres{},
 		"cert-manager": builtProgram{file: "certmanager"},
 		"coredns":      builtProgram{file: "coredns"},
@@ -40,25 +40,41 @@ func recipes() map[string]recipe {
 // nonroot is the user of every image with a program of ours, the same number as in distroless images.
 const nonroot = 65532
 
-// goProgram is an image with one statically linked Go program and nothing else.
-type goProgram struct{ module, pkg string }
+// goPrograms is an image with statically linked Go programs and nothing else. The first is what it runs; the others are
+// for that to run.
+type goPrograms []goProgram
 
-func (p goProgram) key(ctx context.Context, b *builder) (string, error) {
-	return fileKey(p.compile(ctx, b))
-}
-
-func (p goProgram) build(ctx context.Context, b *builder) (oci.Image, error) {
-	path, err := p.compile(ctx, b)
-	if err != nil {
-		return oci.Image{}, err
+func (p goPrograms) key(ctx context.Context, b *builder) (string, error) {
+	var keys [][]byte
+	for _, program := range p {
+		key, err := fileKey(program.compile(ctx, b))
+		if err != nil {
+			return "", err
+		}
+		keys = append(keys, []byte(key))
 	}
-	return programImage(path)
+	return hashOf(keys...), nil
 }
+
+func (p goPrograms) build(ctx context.Context, b *builder) (oci.Image, error) {
+	var paths []string
+	for _, program := range p {
+		path, err := program.compile(ctx, b)
+		if err != nil {
+			return oci.Image{}, err
+		}
+		paths = append(paths, path)
+	}
+	return programImage(paths...)
+}
+
+// goProgram is the package of a module, and what the program is called.
+type goProgram struct{ module, pkg, name string }
 
 // compile builds the program, which takes a moment if nothing changed, and returns its path. Paths are not trimmed, so
 // that the compiled packages are those which the tests use, too; the Dockerfile, which builds releases, trims them.
 func (p goProgram) compile(ctx context.Context, b *builder) (string, error) {
-	path := filepath.Join(b.scratch, filepath.Base(p.pkg))
+	path := filepath.Join(b.scratch, p.name)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
@@ -86,19 +102,22 @@ func (p builtProgram) build(ctx context.Context, b *builder) (oci.Image, error) 
 	return programImage(path)
 }
 
-// programImage holds a program at the root, under its own name, and a user to run it as.
-func programImage(path string) (oci.Image, error) {
-	name := filepath.Base(path)
-	layer, err := oci.Layer([]oci.Entry{
+// programImage holds programs at the root, under their own names, and a user to run the first as.
+func programImage(paths ...string) (oci.Image, error) {
+	entries := []oci.Entry{
 		{Path: "etc", Mode: os.ModeDir | 0o755},
 		{Path: "etc/passwd", Mode: 0o644, Content: fmt.Appendf(nil,
 			"root:x:0:0:root:/:/sbin/nologin\nnonroot:x:%d:%d:nonroot:/:/sbin/nologin\n", nonroot, nonroot)},
 		{Path: "etc/group", Mode: 0o644, Content: fmt.Appendf(nil, "root:x:0:\nnonroot:x:%d:\n", nonroot)},
-		{Path: name, Mode: 0o755, Source: path},
-	})
+	}
+	for _, path := range paths {
+		entries = append(entries, oci.Entry{Path: filepath.Base(path), Mode: 0o755, Source: path})
+	}
+	layer, err := oci.Layer(entries)
 	return oci.Image{
 		Config: v1.Config{
-			User: fmt.Sprintf("%d:%d", nonroot, nonroot), WorkingDir: "/", Entrypoint: []string{"/" + name},
+			User: fmt.Sprintf("%d:%d", nonroot, nonroot), WorkingDir: "/",
+			Entrypoint: []string{"/" + filepath.Base(paths[0])},
 		},
 		Layer: layer,
 	}, err
