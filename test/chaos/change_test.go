@@ -7,6 +7,8 @@ package chaos
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/test/chaos/oracle"
@@ -61,9 +63,15 @@ func (p *person) carryOut(ctx context.Context, c *oracle.Change) {
 	case err == nil:
 		p.oracle.Changed(c, ack)
 	case ctx.Err() == nil:
-		p.oracle.Violated("conversation %s: a change (%s) by %s was refused: %v", c.Conversation, c.Kind, p.name, err)
+		p.refused(fmt.Sprintf("conversation %s: a change (%s)", c.Conversation, c.Kind), err, c.Target)
+		p.oracle.Unchanged(c)
+	case p.lost.Load():
+		p.oracle.Unchanged(c)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.changing = false
+	if err != nil {
+		p.own = slices.DeleteFunc(p.own, func(ack *protocol.Ack) bool { return ack.ID == c.Target })
+	}
 }

@@ -21,6 +21,7 @@ var (
 	replicasFlag = flag.Int("chaos.replicas", 2, "how many chat servers there are")
 	visitorsFlag = flag.Int("chaos.visitors", 30, "how many visitors talk")
 	agentsFlag   = flag.Int("chaos.agents", 3, "how many agents answer")
+	streamsFlag  = flag.Float64("chaos.streams", 0.3, "the share of them that does without WebSockets")
 	raceFlag     = flag.Bool("chaos.race", false, "build the chat servers with the race detector")
 	settleFlag   = flag.Duration("chaos.settle", 90*time.Second,
 		"how long after the last fault everybody may take to be answered and to have read everything")
@@ -40,8 +41,8 @@ const witnesses = 2
 // TestChaosLosesDoublesAndReordersNothingAcknowledged is the whole run: talk, faults, calm, and the oracle's judgement.
 func TestChaosLosesDoublesAndReordersNothingAcknowledged(t *testing.T) {
 	seed := seed()
-	t.Logf("seed %d: %d faults in %v, %d replicas, %d visitors, %d agents",
-		seed, *faultsFlag, *durationFlag, *replicasFlag, *visitorsFlag, *agentsFlag)
+	t.Logf("seed %d: %d faults in %v, %d replicas, %d visitors, %d agents, %v of them without WebSockets",
+		seed, *faultsFlag, *durationFlag, *replicasFlag, *visitorsFlag, *agentsFlag, *streamsFlag)
 	faults := plan(seed, allKinds(os.Getenv(smallDisk) != ""), *replicasFlag, *faultsFlag, *durationFlag)
 	w := newWorld(t, seed, *replicasFlag)
 	crowd := size{visitors: *visitorsFlag, agents: *agentsFlag, witnesses: witnesses}
@@ -59,6 +60,7 @@ func TestChaosLosesDoublesAndReordersNothingAcknowledged(t *testing.T) {
 	settled := time.Since(healed)
 	g.readAgain(*settleFlag)
 	g.leave()
+	w.checkKeys(*settleFlag)
 	w.judge(faults)
 	w.report(g, settled)
 }

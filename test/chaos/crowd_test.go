@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -43,18 +42,30 @@ type person struct {
 	own      []*protocol.Ack
 	// kept are the messages that were ever in own.
 	kept map[uuid.UUID]bool
+	// home is a visitor's conversation; lost says that a restore took that away, or the person.
+	home uuid.UUID
+	lost atomic.Bool
 }
 
 // outboxSize is how much a person says without having been answered.
 const outboxSize = 8
 
 func newPerson(w *world, name string, index int) (*person, error) {
-	c, err := w.service.client(fmt.Sprintf("203.0.113.%d:4711", index))
+	c, err := newClient(w, fmt.Sprintf("203.0.113.%d:4711", index), index)
 	return &person{
 		name: name, oracle: w.oracle, client: c, reader: w.oracle.NewReader(name),
 		random: repeatable(w.seed, index), outbox: make(chan struct{}, outboxSize),
 		kept: map[uuid.UUID]bool{},
 	}, err
+}
+
+// newClient lets a share of people do without WebSockets, evenly spread.
+func newClient(w *world, source string, index int) (*client.Client, error) {
+	const step, all = 7, 10
+	if float64(index*step%all) < *streamsFlag*all {
+		return w.proxies.client(w.t, source)
+	}
+	return w.service.client(source)
 }
 
 // attend connects the person until ctx ends; event is told of what the oracle has seen.
@@ -68,7 +79,7 @@ func (p *person) attend(ctx context.Context, who client.Credentials, event func(
 	})
 	go func() {
 		if err := p.session.Run(ctx); ctx.Err() == nil {
-			p.oracle.Violated("%s was turned away for good: %v", p.name, err)
+			p.refused("a connection", err, p.id)
 		}
 	}()
 }
@@ -102,7 +113,30 @@ func (p *person) send(ctx context.Context, m oracle.Message) {
 		p.oracle.Acknowledged(ack)
 		p.keep(ack)
 	case ctx.Err() == nil:
-		p.oracle.Violated("conversation %s: message %s of %s was refused: %v", m.Conversation, m.ClientID, p.name, err)
+		p.refused(fmt.Sprintf("conversation %s: message %s", m.Conversation, m.ClientID), err, m.Conversation)
+		p.oracle.Withdrawn(m.ClientID)
+	case p.lost.Load():
+		p.oracle.Withdrawn(m.ClientID)
+	}
+}
+
+// refused has the oracle judge that something was refused for good, which is right if what it is for is missing.
+func (p *person) refused(what string, err error, missing uuid.UUID) {
+	what = fmt.Sprintf("%s of %s was refused: %v", what, p.name, err)
+	var refusal *client.Error
+	switch {
+	case !errors.As(err, &refusal):
+		p.oracle.Violated("%s", what)
+	case refusal.Code == protocol.Unauthenticated:
+		p.lost.Store(true)
+		p.oracle.Refused(p.id, what)
+	case refusal.Code == protocol.NotFound:
+		if missing == p.home {
+			p.lost.Store(true)
+		}
+		p.oracle.Refused(missing, what)
+	default:
+		p.oracle.Violated("%s", what)
 	}
 }
 
@@ -113,105 +147,5 @@ func (p *person) maySpeak(ctx context.Context) bool {
 		return false
 	case p.outbox <- struct{}{}:
 		return true
-	}
-}
-
-// visitor is a person with a conversation.
-type visitor struct {
-	*person
-	who          client.Credentials
-	conversation uuid.UUID
-}
-
-// live is a visitor's whole visit: come after a while, open a conversation and talk for as long as talking lasts.
-func (v *visitor) live(alive, talking context.Context, after time.Duration, joined func(*visitor)) {
-	pause(talking, after)
-	if !v.enter(alive) {
-		return
-	}
-	v.attend(alive, v.who, func(*protocol.Event) {})
-	opened, err := v.session.Open(alive, &protocol.Contact{Name: protocol.NewText(v.name)})
-	if err != nil {
-		if alive.Err() == nil {
-			v.oracle.Violated("%s may not open a conversation: %v", v.name, err)
-		}
-		return
-	}
-	v.conversation = opened.Conversation
-	joined(v)
-	for talking.Err() == nil && v.maySpeak(talking) {
-		// That it cannot be said while there is no connection does not matter: it is not worth keeping.
-		_ = v.session.Type(v.conversation, true)
-		if v.random.IntN(8) > 0 || !v.change(alive) {
-			v.say(alive, v.conversation)
-		}
-		const shortest, longest = 200 * ms, 1200 * ms
-		pause(talking, within(v.random, shortest, longest))
-		if v.random.IntN(100) == 0 {
-			v.session.Reconnect()
-		}
-	}
-	v.sending.Wait()
-}
-
-// enter asks for a visitor's identity until it is given one.
-func (v *visitor) enter(ctx context.Context) bool {
-	for ctx.Err() == nil {
-		who, err := v.client.NewVisitor(ctx)
-		if err == nil {
-			v.who = who
-			return true
-		}
-		var refusal *client.Error
-		if errors.As(err, &refusal) && !mayPass(refusal.Code) {
-			v.oracle.Violated("%s is refused an identity: %v", v.name, err)
-			return false
-		}
-		pause(ctx, within(v.random, 200*ms, time.Second))
-	}
-	return false
-}
-
-func mayPass(c protocol.Code) bool {
-	return c == protocol.Unavailable || c == protocol.RateLimited || c == protocol.Internal
-}
-
-// agent is a person who answers visitors.
-type agent struct {
-	*person
-	who client.Credentials
-	// share and of say which messages are this agent's to answer.
-	share, of int
-	questions chan uuid.UUID
-}
-
-// come connects the agent.
-func (a *agent) come(alive context.Context) {
-	a.attend(alive, a.who, func(f *protocol.Event) {
-		if f.Author.Kind != protocol.Visitor || int(f.ID[15])%(2*a.of) != a.share {
-			return
-		}
-		select {
-		case a.questions <- f.Conversation:
-		default: // Nobody can answer everything.
-		}
-	})
-}
-
-// answer answers for as long as talking lasts.
-func (a *agent) answer(alive, talking context.Context) {
-	for {
-		select {
-		case <-talking.Done():
-			a.sending.Wait()
-			return
-		case conversation := <-a.questions:
-			seen := a.reader.Seen(conversation)
-			_ = a.session.Confirm(conversation, seen, seen)
-			if a.maySpeak(talking) {
-				a.say(alive, conversation)
-			}
-			pause(talking, 50*ms)
-		}
 	}
 }

@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
@@ -36,6 +35,14 @@ type database struct {
 	disk string
 	// held are the connections of a fault that takes something away until it is healed.
 	held []*pgx.Conn
+
+	// backup is a dump that will be restored, of which everything acknowledged by mark is in it.
+	backup string
+	mark   *oracle.Mark
+	// standby is a cluster that will be promoted, nil if there is none.
+	standby *storetest.Cluster
+	// logs counts those that were kept.
+	logs int
 }
 
 // settings are those that a tenant's database is durable by, whatever suits other tests; its write-ahead log must leave
@@ -51,13 +58,23 @@ func newDatabase(t *testing.T) *database {
 	d.Database = storetest.New(t)
 	d.Cluster.Kill()
 	d.Cluster.Start(t, settings...)
+	d.find(t)
+	return d
+}
+
+// find learns where the server is.
+func (d *database) find(t *testing.T) {
+	t.Helper()
 	conn := d.Admin(t)
 	query := `SELECT current_setting('unix_socket_directories'), current_setting('data_directory')`
 	if err := conn.QueryRow(t.Context(), query).Scan(&d.socket, &d.data); err != nil {
 		t.Fatalf("find the database's folders: %v", err)
 	}
 	d.admin = conn.Config().ConnString()
-	return d
+	// Not kept: it would have the database in use.
+	if err := conn.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // adminTimeout bounds what an administrator does, reconnects while PostgreSQL recovers included.
@@ -77,13 +94,13 @@ func (d *database) connect(ctx context.Context) (*pgx.Conn, error) {
 }
 
 // exec runs a statement as administrator.
-func (d *database) exec(ctx context.Context, statement string, args ...any) error {
+func (d *database) exec(ctx context.Context, statement string) error {
 	conn, err := d.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	_, err = conn.Exec(ctx, statement, args...)
+	_, err = conn.Exec(ctx, statement)
 	return err
 }
 
@@ -137,44 +154,4 @@ func (d *database) release(ctx context.Context) {
 		_ = conn.Close(ctx)
 	}
 	d.held = nil
-}
-
-// rows reads every event there is, and every conversation's counter.
-func (d *database) rows(ctx context.Context) ([]oracle.Row, map[uuid.UUID]int64, error) {
-	conn, err := d.connect(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	found, err := conn.Query(ctx, `SELECT conversation, seq, id, author, client_id FROM event ORDER BY 1, 2`)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read events: %w", err)
-	}
-	rows, err := pgx.CollectRows(found, pgx.RowToStructByPos[oracle.Row])
-	if err != nil {
-		return nil, nil, fmt.Errorf("read events: %w", err)
-	}
-	heads := map[uuid.UUID]int64{}
-	found, err = conn.Query(ctx, `SELECT id, head FROM conversation`)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read heads: %w", err)
-	}
-	var id uuid.UUID
-	var head int64
-	_, err = pgx.ForEachRow(found, []any{&id, &head}, func() error { heads[id] = head; return nil })
-	return rows, heads, err
-}
-
-// keepLog copies PostgreSQL's log to where the replicas' are.
-func (d *database) keepLog(t *testing.T) {
-	t.Helper()
-	log, err := os.ReadFile(filepath.Join(d.socket, "log"))
-	if err != nil {
-		t.Errorf("read PostgreSQL's log: %v", err)
-		return
-	}
-	kept := filepath.Join(t.ArtifactDir(), "postgresql.log")
-	if err := os.WriteFile(kept, log, 0o600); err != nil { //nolint:gosec // Where the caller of the tests wants it.
-		t.Errorf("keep PostgreSQL's log: %v", err)
-	}
 }

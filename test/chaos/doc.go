@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package chaos shows that a chat server loses nothing it acknowledged, whatever fails around it. Visitors and agents
-// talk through replicas that are killed, drained, hung and cut off, on a PostgreSQL that crashes, hangs and refuses; an
-// oracle compares what was acknowledged, what each reader was shown and what the database holds. Its tests are behind
-// the build tag chaos, because a run takes minutes:
+// talk through replicas that are killed, drained, hung and cut off, some of them behind proxies that block WebSockets
+// and fail themselves, on a PostgreSQL that crashes, hangs and refuses, is restored from a backup or gives way to its
+// standby, while keys are replaced; an oracle compares what was acknowledged, what each reader was shown and what the
+// database holds. Its tests are behind the build tag chaos, because a run takes minutes:
 //
 //	go test -tags chaos -v -run Chaos ./test/chaos -chaos.seed=1 -chaos.duration=60s -chaos.faults=20
 //

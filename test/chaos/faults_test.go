@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -23,7 +24,7 @@ const ms = time.Millisecond
 
 // allKinds is everything that can fail; a disk of PostgreSQL's own can fill.
 func allKinds(ownDisk bool) []kind {
-	kinds := append(append(programKinds(), linkKinds()...), databaseKinds()...)
+	kinds := slices.Concat(programKinds(), linkKinds(), databaseKinds(), replacementKinds(), proxyKinds())
 	if ownDisk {
 		kinds = append(kinds, kind{"has no room on its disk", 2, postgres, time.Second, 6 * time.Second, fillDisk, emptyDisk})
 	}
@@ -92,6 +93,7 @@ func databaseKinds() []kind {
 	startAgain := func(w *world, _ *fault) error { w.db.Cluster.Start(w.t, settings...); return nil }
 	release := func(w *world, _ *fault) error { w.db.release(w.ctx); return nil }
 	return []kind{
+		{"is asked for new keys", 4, postgres, 0, 0, askForKeys, nil},
 		{"stops at once", 4, postgres, 100 * ms, 5 * time.Second, func(w *world, _ *fault) error {
 			w.db.Cluster.Kill()
 			return nil

@@ -56,15 +56,26 @@ func gather(w *world, s size, arrivals time.Duration) (*gathering, error) {
 		}
 	}
 	for i := range s.visitors {
-		p, err := newPerson(w, fmt.Sprintf("visitor %d", i), i)
-		if err != nil {
-			return nil, err
-		}
-		v := &visitor{person: p}
 		after := arrivals * time.Duration(i) / time.Duration(s.visitors)
-		g.talkers.Go(func() { v.live(g.alive, g.talking, after, g.join) })
+		g.talkers.Go(func() { pause(g.talking, after); g.receive(i) })
 	}
 	return g, nil
+}
+
+// receive has a visitor come, and another one for each that a restore takes away, as people begin anew.
+func (g *gathering) receive(i int) {
+	for visits := 1; ; visits++ {
+		p, err := newPerson(g.world, fmt.Sprintf("visitor %d.%d", i, visits), i)
+		if err != nil {
+			g.world.oracle.Violated("visitor %d cannot come: %v", i, err)
+			return
+		}
+		v := &visitor{person: p}
+		v.live(g.alive, g.talking, g.join)
+		if !v.lost.Load() || g.talking.Err() != nil {
+			return
+		}
+	}
 }
 
 // Everybody has an address of their own; visitors have the lower ones.
@@ -115,7 +126,9 @@ func (g *gathering) conversations() []uuid.UUID {
 	defer g.mu.Unlock()
 	var all []uuid.UUID
 	for _, v := range g.visitors {
-		all = append(all, v.conversation)
+		if !v.lost.Load() {
+			all = append(all, v.home)
+		}
 	}
 	return all
 }
@@ -150,7 +163,7 @@ func (g *gathering) behind() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, v := range g.visitors {
-		if complaint := v.reader.Behind([]uuid.UUID{v.conversation}); complaint != "" {
+		if complaint := v.reader.Behind([]uuid.UUID{v.home}); complaint != "" && !v.lost.Load() {
 			return complaint
 		}
 	}
@@ -166,7 +179,9 @@ func (g *gathering) readAgain(limit time.Duration) {
 	}
 	g.mu.Lock()
 	for _, v := range g.visitors {
-		readers[g.freshReader(v.person, v.who)] = []uuid.UUID{v.conversation}
+		if !v.lost.Load() {
+			readers[g.freshReader(v.person, v.who)] = []uuid.UUID{v.home}
+		}
 	}
 	g.mu.Unlock()
 	g.world.waitUntil(limit, "fresh readers have read everything", func() string {
@@ -186,7 +201,7 @@ func (g *gathering) freshReader(p *person, who client.Credentials) *oracle.Reade
 	})
 	g.watchers.Go(func() {
 		if err := session.Run(g.alive); g.alive.Err() == nil {
-			g.world.oracle.Violated("%s was turned away for good: %v", p.name, err)
+			p.refused("a fresh connection", err, p.id)
 		}
 	})
 	return reader

@@ -18,6 +18,11 @@ func (w *world) judge(faults []*fault) {
 		w.t.Errorf("read the database: %v", err)
 	}
 	w.oracle.Audit(rows, heads)
+	existing, err := w.db.existing(w.ctx)
+	if err != nil {
+		w.t.Errorf("read the database: %v", err)
+	}
+	w.oracle.AuditRefusals(existing)
 	for _, r := range w.replicas {
 		if err := w.checkNoise(r); err != nil {
 			w.t.Error(err)
@@ -59,6 +64,7 @@ func (w *world) report(g *gathering, settled time.Duration) {
 	w.t.Logf("seed %d: %d faults, %d violations", w.seed, total, len(w.oracle.Violations()))
 	w.t.Logf("%d messages acknowledged, %d of them sent again, %d deleted; the longest wait was %v, from %s",
 		s.Acknowledged, s.Repeated, s.Deleted, s.Longest.For.Round(ms), s.Longest.From.UTC().Format(time.TimeOnly))
+	w.t.Logf("%d acknowledged were taken back by restores; readers were reset %d times", s.TakenBack, s.Resets)
 	w.t.Logf("%d connections, %d readings from the beginning under faults; replicas gave up %d times",
 		connections, fresh, surrenders)
 	w.t.Logf("everybody was answered and had read everything %v after the last fault", settled.Round(ms))

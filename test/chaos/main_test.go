@@ -79,8 +79,8 @@ func pass(signals <-chan os.Signal, to *os.Process) {
 	}
 }
 
-// diskSize holds an empty database, its log and its write-ahead log.
-const diskSize = "size=384m,mode=0755"
+// diskSize holds a small database, its log and its write-ahead log, and a standby's.
+const diskSize = "size=640m,mode=0755"
 
 // onSmallDisk runs the tests where a disk that can be filled is mounted on dir.
 func onSmallDisk(m *testing.M, dir string) int {

@@ -19,8 +19,12 @@ const (
 	program part = iota
 	front
 	back
+	// The others are no replica's.
 	postgres
+	proxy
 )
+
+func (p part) shared() bool { return p >= postgres }
 
 // kind is a way in which something fails.
 type kind struct {
@@ -45,17 +49,21 @@ type fault struct {
 }
 
 func (f *fault) String() string {
-	if f.kind.part == postgres {
+	if f.kind.part.shared() {
 		return f.kind.String()
 	}
 	return fmt.Sprintf("%d. %v", f.replica, f.kind)
 }
 
 func (k *kind) String() string {
-	if k.part == postgres {
+	switch k.part {
+	case postgres:
 		return "PostgreSQL " + k.name
+	case proxy:
+		return "proxies " + k.name
+	default:
+		return "replica " + k.name
 	}
-	return "replica " + k.name
 }
 
 // repeatable gives everybody a randomness of their own that the seed decides.
@@ -73,7 +81,7 @@ func plan(seed uint64, kinds []kind, replicas, count int, duration time.Duration
 	for len(faults) < count {
 		f := choose(random, kinds, replicas)
 		resource := [2]int{int(f.kind.part), f.replica}
-		if f.kind.part == postgres {
+		if f.kind.part.shared() {
 			resource[1] = 0
 		}
 		if at < busy[resource] {

@@ -45,7 +45,7 @@ func TestFaultsOverlapButNeverOnTheSamePart(t *testing.T) {
 			}
 			overlaps++
 			same := earlier.kind.part == later.kind.part
-			if same && (earlier.kind.part == postgres || earlier.replica == later.replica) {
+			if same && (earlier.kind.part.shared() || earlier.replica == later.replica) {
 				t.Errorf("%v at %v while %v lasts", later, later.at, earlier)
 			}
 		}

@@ -42,7 +42,7 @@ func (s *service) dial(ctx context.Context, source string) (net.Conn, error) {
 // client makes a client at the given address: limits are per address, and everybody has their own.
 func (s *service) client(source string) (*client.Client, error) {
 	return client.New(client.Config{
-		Endpoint: servertest.Endpoint, TLS: s.tls,
+		Endpoint: servertest.Endpoint, TLS: s.tls, Transport: client.TransportWebSocket,
 		Dial: func(ctx context.Context, _, _ string) (net.Conn, error) { return s.dial(ctx, source) },
 	})
 }

@@ -32,6 +32,7 @@ type world struct {
 	db       *database
 	replicas []*replica
 	service  *service
+	proxies  *proxies
 	ca       *certtest.CA
 	// ctx ends with the test, or when somebody interrupts it.
 	ctx context.Context
@@ -52,6 +53,7 @@ func newWorld(t *testing.T, seed uint64, replicas int) *world {
 	w.db = newDatabase(t)
 	w.ca = certtest.NewCA(t)
 	w.service = &service{tls: (&servertest.Replica{Roots: w.ca.Pool()}).TLS()}
+	w.proxies = newProxies(t, w.service, w.ca)
 	var running sync.WaitGroup
 	for i := range replicas {
 		r := newReplica(t, fmt.Sprintf("replica %d", i), program, w.db.Database, w.ca, w.oracle)
@@ -63,6 +65,9 @@ func newWorld(t *testing.T, seed uint64, replicas int) *world {
 	// Before the links close and the folders go.
 	t.Cleanup(func() { cancel(); running.Wait() })
 	w.waitUntil(startTimeout, "every replica is ready", w.allReady)
+	if err := w.db.hurryRotations(ctx); err != nil {
+		t.Fatal(err)
+	}
 	return w
 }
 

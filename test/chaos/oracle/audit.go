@@ -37,28 +37,28 @@ func (o *Oracle) Audit(rows []Row, heads map[uuid.UUID]int64) {
 			o.violated("conversation %s: the database counts %d and has %d", id, head, last[id])
 		}
 	}
-	for at, e := range o.entries {
+	for at, e := range o.current.entries {
 		if !stored[at] {
 			o.violated("%s: %s (message %s) was known to %s and is not in the database", at, e.id, e.clientID, e.by)
 		}
 	}
-	if len(rows) != o.acknowledged {
-		o.violated("the database has %d rows for %d acknowledged messages", len(rows), o.acknowledged)
-	}
 }
 
 func (o *Oracle) auditRow(at place, row *Row) {
-	if s := o.sent[row.ClientID]; s == nil || s.Conversation != row.Conversation || s.Author != row.Author {
+	switch s := o.sent[row.ClientID]; {
+	case s == nil || s.Conversation != row.Conversation || s.Author != row.Author:
 		o.violated("%s: the database has message %s, which its author did not send there", at, row.ClientID)
+	case s.ack == nil:
+		o.violated("%s: the database has message %s, which was never acknowledged", at, row.ClientID)
 	}
-	o.stands(at, entry{id: row.ID, author: row.Author, clientID: row.ClientID, by: "the database"})
+	o.stands(o.current, at, entry{id: row.ID, author: row.Author, clientID: row.ClientID, by: "the database"})
 }
 
 // Head is the highest place known of a conversation.
 func (o *Oracle) Head(conversation uuid.UUID) int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.heads[conversation]
+	return o.current.heads[conversation]
 }
 
 // Unanswered says which message waits longest for its acknowledgement, or "" if none does.
@@ -68,7 +68,7 @@ func (o *Oracle) Unanswered() string {
 	var first *sent
 	waiting := 0
 	for _, s := range o.sent {
-		if s.ack != nil {
+		if s.ack != nil || s.lost {
 			continue
 		}
 		waiting++
@@ -93,12 +93,17 @@ type Summary struct {
 	Acknowledged, Repeated int
 	// Deleted counts the messages deleted.
 	Deleted int
-	Longest Wait
+	// TakenBack counts the acknowledgements that a restore made untrue, Resets how often a reader began anew for it.
+	TakenBack, Resets int
+	Longest           Wait
 }
 
 // Summary returns the counts so far.
 func (o *Oracle) Summary() Summary {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return Summary{Acknowledged: o.acknowledged, Repeated: o.repeated, Deleted: len(o.deleted), Longest: o.longest}
+	return Summary{
+		Acknowledged: o.acknowledged, Repeated: o.repeated, Deleted: len(o.deleted),
+		TakenBack: o.takenBack, Resets: o.resets, Longest: o.longest,
+	}
 }

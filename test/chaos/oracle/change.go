@@ -23,13 +23,14 @@ type Change struct {
 
 	at    time.Time
 	floor int64
+	in    *history
 }
 
 // Changing must be called before a change is sent.
 func (o *Oracle) Changing(c *Change) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	c.at, c.floor = o.clock.Now(), o.floors[c.Conversation]
+	c.at, c.floor, c.in = o.clock.Now(), o.current.floors[c.Conversation], o.current
 	o.changes[c.Target] = append(o.changes[c.Target], c)
 	o.unchanged[c] = struct{}{}
 }
@@ -37,14 +38,21 @@ func (o *Oracle) Changing(c *Change) {
 // Changed must be called with the acknowledgement of a change.
 func (o *Oracle) Changed(c *Change, ack *protocol.Ack) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	delete(o.unchanged, c)
 	m := Message{Conversation: c.Conversation, Author: c.Author, ClientID: ack.ClientID, Body: c.Body}
-	o.sent[ack.ClientID] = &sent{Message: m, at: c.at, floor: c.floor}
-	if c.Kind == protocol.KindDeletion {
-		o.deleted[c.Target] = struct{}{}
+	o.sent[ack.ClientID] = &sent{Message: m, at: c.at, floor: c.floor, in: c.in}
+	o.acknowledge(ack)
+	if _, there := o.current.places[ack.ClientID]; there && c.Kind == protocol.KindDeletion {
+		o.deleted[c.Target] = ack.ClientID
 	}
-	o.mu.Unlock()
-	o.Acknowledged(ack)
+}
+
+// Unchanged must be called with a change that was refused.
+func (o *Oracle) Unchanged(c *Change) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.unchanged, c)
 }
 
 // judgeMessage compares what a reader was shown with what was sent.

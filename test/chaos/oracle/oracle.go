@@ -41,31 +41,37 @@ type entry struct {
 type sent struct {
 	Message
 	at time.Time
-	// floor is the highest place acknowledged in the conversation before the message was sent.
+	// floor is the highest place acknowledged in the conversation, in the history then, before the message was sent.
 	floor int64
+	in    *history
 	ack   *protocol.Ack
+	// lost says that no acknowledgement is to be expected: a restore took it away, or what it is for.
+	lost bool
 }
 
 // Oracle keeps the record. Safe for concurrent use.
 type Oracle struct {
 	clock clock.PassiveClock
 
-	mu      sync.Mutex
-	entries map[place]entry
-	// places finds the one place of a message.
-	places map[uuid.UUID]place
-	sent   map[uuid.UUID]*sent
-	// heads are the highest places known, floors the highest acknowledged.
-	heads, floors map[uuid.UUID]int64
+	mu sync.Mutex
+	// current is the present history, past has those before by their epochs; newest is the highest epoch met.
+	current  *history
+	past     map[int64]*history
+	newest   int64
+	replaced bool
+	refusals []refusal
+
+	sent map[uuid.UUID]*sent
 	// changes are the edits and deletions ever wanted of a message, unchanged those not acknowledged; deleted are the
-	// messages whose deletion was.
+	// messages whose deletion was, and its client id.
 	changes   map[uuid.UUID][]*Change
 	unchanged map[*Change]struct{}
-	deleted   map[uuid.UUID]struct{}
+	deleted   map[uuid.UUID]uuid.UUID
 
-	epoch        int64
 	acknowledged int
 	repeated     int
+	takenBack    int
+	resets       int
 	longest      Wait
 	violations   []string
 	// next is closed with the next acknowledgement, if anybody waits for it.
@@ -81,9 +87,8 @@ type Wait struct {
 // New makes an oracle that knows nothing yet.
 func New(c clock.PassiveClock) *Oracle {
 	return &Oracle{
-		clock: c, entries: map[place]entry{}, places: map[uuid.UUID]place{}, sent: map[uuid.UUID]*sent{},
-		heads: map[uuid.UUID]int64{}, floors: map[uuid.UUID]int64{},
-		changes: map[uuid.UUID][]*Change{}, unchanged: map[*Change]struct{}{}, deleted: map[uuid.UUID]struct{}{},
+		clock: c, current: newHistory(), past: map[int64]*history{}, sent: map[uuid.UUID]*sent{},
+		changes: map[uuid.UUID][]*Change{}, unchanged: map[*Change]struct{}{}, deleted: map[uuid.UUID]uuid.UUID{},
 	}
 }
 
@@ -115,19 +120,30 @@ func (o *Oracle) Violations() []string {
 func (o *Oracle) Sending(m Message) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.sent[m.ClientID] = &sent{Message: m, at: o.clock.Now(), floor: o.floors[m.Conversation]}
+	o.sent[m.ClientID] = &sent{
+		Message: m, at: o.clock.Now(), floor: o.current.floors[m.Conversation], in: o.current,
+	}
 }
 
 // Acknowledged must be called with every acknowledgement, also that of a message sent again.
 func (o *Oracle) Acknowledged(ack *protocol.Ack) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.acknowledge(ack)
+}
+
+func (o *Oracle) acknowledge(ack *protocol.Ack) {
+	at := place{ack.Conversation, ack.Seq}
 	s := o.sent[ack.ClientID]
 	if s == nil || s.Conversation != ack.Conversation {
 		o.violated("conversation %s seq %d: acknowledged %s, which nobody sent", ack.Conversation, ack.Seq, ack.ClientID)
 		return
 	}
-	if s.ack != nil {
+	h := o.historyOf(at, ack.Epoch)
+	if h == nil {
+		return
+	}
+	if s.ack != nil && h == o.current {
 		o.repeat(s, ack)
 		return
 	}
@@ -135,18 +151,20 @@ func (o *Oracle) Acknowledged(ack *protocol.Ack) {
 		close(o.next)
 		o.next = nil
 	}
-	s.ack = ack
+	if h != o.current {
+		o.outdated(s, ack, h)
+		return
+	}
+	s.ack, s.lost = ack, false
 	o.acknowledged++
 	if waited := o.clock.Since(s.at); waited > o.longest.For {
 		o.longest = Wait{For: waited, From: s.at}
 	}
-	at := place{ack.Conversation, ack.Seq}
-	if ack.Seq <= s.floor {
+	if ack.Seq <= s.floor && s.in == h {
 		o.violated("%s: acknowledged for a message sent after seq %d had been acknowledged", at, s.floor)
 	}
-	o.floors[ack.Conversation] = max(o.floors[ack.Conversation], ack.Seq)
-	o.stands(at, entry{id: ack.ID, author: s.Author, clientID: s.ClientID, by: "an acknowledgement"})
-	o.checkEpoch(at, ack.Epoch)
+	h.floors[ack.Conversation] = max(h.floors[ack.Conversation], ack.Seq)
+	o.stands(h, at, entry{id: ack.ID, author: s.Author, clientID: s.ClientID, by: "an acknowledgement"})
 }
 
 // NextAcknowledgement is closed as soon as a message is acknowledged.
@@ -177,33 +195,22 @@ func (o *Oracle) saw(reader string, f *protocol.Event) {
 	} else {
 		o.judgeChange(reader, at, f)
 	}
-	o.stands(at, entry{id: f.ID, author: f.Author.ID, clientID: f.ClientID, by: reader})
-	o.checkEpoch(at, f.Epoch)
+	if h := o.historyOf(at, f.Epoch); h != nil {
+		o.stands(h, at, entry{id: f.ID, author: f.Author.ID, clientID: f.ClientID, by: reader})
+	}
 }
 
-// stands notes what is at a place, or compares it with what is known to be there.
-func (o *Oracle) stands(at place, e entry) {
-	known, ok := o.entries[at]
-	switch {
+// stands notes what is at a place of a history, or compares it with what is known to be there.
+func (o *Oracle) stands(h *history, at place, e entry) {
+	if other, ok := h.places[e.clientID]; ok && other != at {
+		o.violated("%s: message %s is also at seq %d of %s", at, e.clientID, other.seq, other.conversation)
+	}
+	switch known, ok := h.entries[at]; {
 	case !ok:
-		o.entries[at] = e
-		o.heads[at.conversation] = max(o.heads[at.conversation], at.seq)
+		h.write(at, e)
 	case known.id != e.id || known.author != e.author || known.clientID != e.clientID:
 		o.violated("%s: is %s (message %s) to %s, but %s (message %s) to %s",
 			at, e.id, e.clientID, e.by, known.id, known.clientID, known.by)
 	}
-	if other, ok := o.places[e.clientID]; ok && other != at {
-		o.violated("%s: message %s is also at seq %d of %s", at, e.clientID, other.seq, other.conversation)
-	}
-	o.places[e.clientID] = at
-}
-
-// checkEpoch expects one history: nothing was restored.
-func (o *Oracle) checkEpoch(at place, epoch int64) {
-	if o.epoch == 0 {
-		o.epoch = epoch
-	}
-	if epoch != o.epoch {
-		o.violated("%s: epoch %d, but nothing was restored since epoch %d", at, epoch, o.epoch)
-	}
+	h.places[e.clientID] = at
 }
