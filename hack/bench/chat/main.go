@@ -41,5 +41,12 @@ func run(ctx context.Context, args []string) error {
 		}
 		return child.Serve(ctx, server, os.Stdin, os.Stdout)
 	}
+	if o.crowd != "" {
+		t, err := o.find(o.crowd)
+		if err != nil {
+			return err
+		}
+		return child.ServeCrowd(ctx, t, os.Stdin, os.Stdout)
+	}
 	return measure(ctx, o, clock.RealClock{}.Now, os.Stdout, os.Stderr)
 }

@@ -39,6 +39,9 @@ func measure(ctx context.Context, o *options, now func() time.Time, out, progres
 		return err
 	}
 	defer func() { err = errors.Join(err, plan.Database.Stop(context.WithoutCancel(ctx))) }()
+	if o.storm > 0 {
+		return weather(ctx, o, plan, out)
+	}
 	r := &report.Report{Subject: o.targets[0], Rates: o.rates, Rooms: o.rooms, Seed: o.seed, Started: now()}
 	r.Plain = map[string]trial.Footprint{}
 	if r.Flush, r.Fsync, err = plan.Database.TestFsync(ctx); err != nil {
@@ -71,7 +74,7 @@ func measure(ctx context.Context, o *options, now func() time.Time, out, progres
 func measurePlain(ctx context.Context, o *options, plan *trial.Plan, r *report.Report) error {
 	for _, name := range o.targets {
 		server, ok := local[name]
-		if !ok || o.plain || name == product {
+		if !ok || o.plain || name == product || name == "replicas" {
 			continue
 		}
 		idle, err := trial.MeasureIdle(ctx, plan, name, server)
@@ -120,5 +123,6 @@ func prepare(ctx context.Context, o *options, dir string, now func() time.Time) 
 	return &trial.Plan{
 		Database: db, Site: site, Rooms: o.rooms, Seed: o.seed, Warmup: warmup, MaxLag: o.maxLag, Now: now,
 		ServeArgs: func(name string) []string { return []string{"--serve", name} },
+		CrowdArgs: func(name string) []string { return []string{"--crowd", name} },
 	}, nil
 }

@@ -30,7 +30,9 @@ type options struct {
 	jsonFile string
 	profiles string
 	plain    bool
+	storm    int
 	serve    string
+	crowd    string
 	// These are of servers elsewhere.
 	centrifugo, centrifugoToken, tinode, tinodeKey string
 }
@@ -40,6 +42,8 @@ const (
 	defaultRooms   = 1000
 	// mostRooms fit the addresses that visitors come from and what a server's limiter remembers.
 	mostRooms = 4000
+	// mostAddresses is how many clients the server has room for.
+	mostAddresses = 16_000
 	// messagesPerVisitor a second are what the product allows in the long run.
 	messagesPerVisitor = 5
 	shortestStep       = 3 * time.Second
@@ -68,7 +72,9 @@ func parse(args []string, out io.Writer) (*options, error) {
 	flags.StringVar(&o.tinode, "tinode", "", "URL of a Tinode server, ws://host:6060/v0/channels")
 	flags.StringVar(&o.tinodeKey, "tinode-key", "", "API key for it; not a secret, every client has it")
 	flags.BoolVar(&o.plain, "plain", false, "no TLS to the servers; the product cannot be measured so")
+	flags.IntVar(&o.storm, "storm", 0, "instead: what so many clients that come back at once do to the others; 0: none")
 	flags.StringVar(&o.serve, "serve", "", "for this program's own use: be the server of that target")
+	flags.StringVar(&o.crowd, "crowd", "", "for this program's own use: be a crowd of clients of that target")
 	if err := flags.Parse(args); err != nil {
 		return nil, fmt.Errorf("command line: %w", err)
 	}
@@ -82,7 +88,7 @@ func parse(args []string, out io.Writer) (*options, error) {
 		}
 		o.rates = append(o.rates, rate)
 	}
-	if o.serve != "" {
+	if o.serve != "" || o.crowd != "" {
 		return o, nil
 	}
 	return o, o.validate()
@@ -95,6 +101,9 @@ func (o *options) validate() error {
 	}
 	if o.length < time.Second || o.rounds < 1 {
 		errs = append(errs, errors.New("--seconds, --rounds: want at least 1"))
+	}
+	if o.storm < 0 || o.storm+o.rooms > mostAddresses || (o.storm > 0 && len(o.rates) == 0) {
+		errs = append(errs, fmt.Errorf("--storm: want a rate, and with --rooms at most %d", mostAddresses))
 	}
 	for _, rate := range o.rates {
 		if rate <= 0 || rate > float64(o.rooms*messagesPerVisitor) {

@@ -20,6 +20,7 @@ const product = "chattenant"
 // local are the targets that run here.
 var local = map[string]target.Local{
 	product:      chattenant.Target{},
+	"replicas":   chattenant.Replicas{},
 	"pipe":       bare.Pipe{},
 	"naive":      bare.Naive{},
 	"centrifuge": centrifuge.Target{},

@@ -63,27 +63,12 @@ const stopTimeout = 20 * time.Second
 
 // Start runs this program again with args, as the server for site.
 func Start(ctx context.Context, site target.Site, args ...string) (*Process, error) {
-	self, err := os.Executable()
+	p, err := start(ctx, args)
 	if err != nil {
-		return nil, fmt.Errorf("find this program: %w", err)
-	}
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, args...) //nolint:gosec // This very program.
-	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, fmt.Errorf("start server: %w", err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, fmt.Errorf("start server: %w", err)
-	}
-	p := &Process{cmd: cmd, ended: make(chan error, 1), in: in, answers: json.NewDecoder(bufio.NewReader(out))}
-	if err := p.launch(); err != nil {
 		return nil, err
 	}
 	// Through the pipe, not as arguments: the site holds a password.
-	if err := json.NewEncoder(in).Encode(site); err != nil {
+	if err := json.NewEncoder(p.in).Encode(site); err != nil { //nolint:gosec // The password of a bench.
 		return nil, errors.Join(fmt.Errorf("hand over the site: %w", err), p.Stop())
 	}
 	var hello greeting
@@ -92,6 +77,27 @@ func Start(ctx context.Context, site target.Site, args ...string) (*Process, err
 	}
 	p.Address = hello.Address
 	return p, nil
+}
+
+// start runs this program again with pipes to it.
+func start(ctx context.Context, args []string) (*Process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, args...)
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start process: %w", err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start process: %w", err)
+	}
+	p := &Process{cmd: cmd, ended: make(chan error, 1), in: in, answers: json.NewDecoder(bufio.NewReader(out))}
+	return p, p.launch()
 }
 
 // launch starts the process on a thread of its own: the kernel sends the death signal when that thread ends.
@@ -154,7 +160,6 @@ func (p *Process) Stop() error {
 		return nil
 	case <-time.After(stopTimeout):
 		_ = p.cmd.Process.Kill()
-		<-p.ended
-		return errors.New("the server did not stop and was killed")
+		return errors.Join(errors.New("the server did not stop and was killed"), <-p.ended)
 	}
 }

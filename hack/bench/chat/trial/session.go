@@ -32,6 +32,8 @@ type Plan struct {
 	Now    func() time.Time
 	// ServeArgs are the arguments that make this program the server of the target of that name.
 	ServeArgs func(name string) []string
+	// CrowdArgs are those that make it a crowd of clients of that target.
+	CrowdArgs func(name string) []string
 }
 
 // Session is a target with everyone connected.

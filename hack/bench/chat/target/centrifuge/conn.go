@@ -100,7 +100,7 @@ func (c *conn) pong(line []byte) bool {
 
 // listen tells the listener what hear makes of each message.
 func (c *conn) listen(hear func(heard target.Listener, line []byte)) {
-	c.Socket.Listen(func(frame []byte) {
+	c.Listen(func(frame []byte) {
 		for line := range bytes.Lines(frame) {
 			if !c.pong(line) {
 				hear(c.heard, line)

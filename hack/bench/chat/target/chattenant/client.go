@@ -29,16 +29,22 @@ const (
 
 // At implements target.Target.
 func (Target) At(address string, site target.Site) (target.Client, error) {
+	return newClient(address, site)
+}
+
+func newClient(address string, site target.Site) (*client, error) {
 	trusting, err := wire.Trusting(site.CAFile, target.Host)
 	if err != nil {
 		return nil, err
 	}
-	return &client{address: address, tls: trusting, password: site.Password}, nil
+	return &client{address: address, agentAddress: address, tls: trusting, password: site.Password}, nil
 }
 
 type client struct {
-	address, password string
-	tls               *tls.Config
+	// agentAddress is the replica that the agent is connected to, address everyone else's.
+	address, agentAddress string
+	password              string
+	tls                   *tls.Config
 }
 
 // Join implements target.Client. One agent reads everything: that is what the protocol gives agents.
@@ -182,9 +188,14 @@ const agentRoom = 1<<16 - 1
 // dialFrom connects as the ingress gateway does. Each visitor has an address of their own, as in life: the server's
 // limits are per address and stay as they are.
 func (c *client) dialFrom(room int) func(ctx context.Context, network, _ string) (net.Conn, error) {
+	//nolint:gosec // The two bytes of a room.
 	source := &net.TCPAddr{IP: net.IPv4(198, 18, byte(room>>8), byte(room)), Port: 4711}
+	address := c.address
+	if room == agentRoom {
+		address = c.agentAddress
+	}
 	return func(ctx context.Context, network, _ string) (net.Conn, error) {
-		conn, err := new(net.Dialer).DialContext(ctx, network, c.address)
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
 		if err != nil {
 			return nil, fmt.Errorf("dial: %w", err)
 		}

@@ -21,7 +21,7 @@ import (
 	"github.com/chattenant/chattenant/chatserver/edge"
 	"github.com/chattenant/chattenant/chatserver/identity"
 	"github.com/chattenant/chattenant/chatserver/redacted"
-	"github.com/chattenant/chattenant/chatserver/seal"
+	"github.com/chattenant/chattenant/chatserver/seal/kek"
 	"github.com/chattenant/chattenant/chatserver/server"
 	"github.com/chattenant/chattenant/chatserver/store"
 	"github.com/chattenant/chattenant/hack/bench/chat/target"
@@ -47,6 +47,11 @@ func (Target) Serve(ctx context.Context, site target.Site, listener net.Listener
 	if err := employ(ctx, site); err != nil {
 		return err
 	}
+	return serve(ctx, site, listener)
+}
+
+// serve runs a replica.
+func serve(ctx context.Context, site target.Site, listener net.Listener) error {
 	health, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listen for probes: %w", err)
@@ -78,20 +83,24 @@ func config(site target.Site) *serverconfig.ChatServerConfiguration {
 		Endpoint: serverconfig.Endpoint{Host: target.Host},
 		Listen:   serverconfig.Listen{Public: "127.0.0.1:0", Health: "127.0.0.1:0"},
 		TLS:      site.Endpoint, Database: site.Database,
-		Sealing:      serverconfig.Sealing{SecretKey: &serverconfig.SecretKey{File: site.KEKFile, Generation: 1}},
+		Sealing:      sealing(site),
 		DrainSeconds: drain,
 	}
 }
 
+func sealing(site target.Site) serverconfig.Sealing {
+	return serverconfig.Sealing{KeyEncryptionKey: serverconfig.KeyEncryptionKey{
+		SecretKey: &serverconfig.SecretKey{File: site.KEKFile, Generation: 1},
+	}}
+}
+
 // employ makes the agent's account.
 func employ(ctx context.Context, site target.Site) error {
-	kek, err := seal.ReadKEK(site.KEKFile)
+	keys, err := kek.Open(sealing(site))
 	if err != nil {
 		return fmt.Errorf("read key: %w", err)
 	}
-	db, err := store.Open(ctx, store.Config{
-		Database: site.Database, Tenant: tenant, KEK: kek, KEKGeneration: 1, Logger: logger(),
-	})
+	db, err := store.Open(ctx, store.Config{Database: site.Database, Tenant: tenant, Keys: keys, Logger: logger()})
 	if err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
