@@ -39,7 +39,7 @@ demo: ## Bring up a cluster, install ChatTenant and chat through two tenants (qu
 	go run ./hack/demo
 
 .PHONY: test
-test: test-prerequisites lint checks unit test-api test-postgres test-chaos test-web ## Run every check and test, in the end on a real cluster
+test: test-prerequisites lint checks unit test-api test-postgres test-vault test-chaos test-web ## Run every check and test, in the end on a real cluster
 	hack/localcluster/cluster.sh borrow $(MAKE) e2e demo
 
 .PHONY: test-prerequisites
@@ -51,6 +51,7 @@ test-prerequisites:
 .PHONY: build
 build: web ## Build the programs into bin/
 	go build -o bin/ ./cmd/...
+	go -C kms build -o $(BINDIR)/kms .
 
 .PHONY: web
 web: $(WEB)/node_modules/.package-lock.json ## Build the widget and the console
@@ -90,6 +91,9 @@ lint: lint-go lint-api lint-shell lint-web lint-chart ## Run every linter
 .PHONY: lint-go
 lint-go: bin/golangci-lint ## Lint the Go code
 	golangci-lint run
+	cd kms && golangci-lint run --build-tags=kmsdouble
+	cd kms && golangci-lint run
+	cd hack/bench && golangci-lint run
 
 .PHONY: lint-api
 lint-api: bin/golangci-lint ## Lint the API types against the Kubernetes API conventions
@@ -116,15 +120,21 @@ unit: ## Run the unit and golden tests; the data path also under the race detect
 	CGO_ENABLED=1 go test -race ./gateway/... ./cmd/gateway
 	go -C hack/localcluster test ./...
 	go -C hack/images test ./...
+	go -C kms test -parallel=8 ./...
 
 .PHONY: test-api
 test-api: bin/helm bin/kustomize ## Test CRDs, admission, RBAC and chart against a real API server
 	hack/lint/with-kube-binaries.sh go test -tags apiserver ./test/api/... ./controllers/...
 
 .PHONY: test-postgres
-test-postgres: ## Test the chat server and the database's set-up against a real PostgreSQL
+test-postgres: ## Test the chat server, its bench and the database's set-up against a real PostgreSQL
 	CGO_ENABLED=1 go test -race ./chatserver/... ./cmd/chatserver
+	go -C hack/bench test ./...
 	go test -tags postgres ./controllers/desired
+
+.PHONY: test-vault
+test-vault: ## Test the provider of Vault's transit engine against a real Vault, built from source
+	go test -tags vault -count=1 -run Vault ./chatserver/seal/kek
 
 .PHONY: test-chaos
 test-chaos: ## Break chat servers and PostgreSQL for a minute and check that nothing acknowledged is lost
@@ -133,6 +143,13 @@ test-chaos: ## Break chat servers and PostgreSQL for a minute and check that not
 .PHONY: chaos
 chaos: ## The same with 120 faults, from a seed that it prints
 	go test -tags chaos -v -run Chaos -count=1 -timeout=60m ./test/chaos -chaos.duration=6m -chaos.faults=120
+
+# Their seeds are part of the other tests; this looks for new inputs.
+FUZZTIME ?= 20s
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME
+	hack/fuzz.sh $(FUZZTIME)
 
 .PHONY: test-web
 test-web: web ## Test the widget and the console, also in a real browser
