@@ -98,6 +98,17 @@ describe('own messages', () => {
     await expectFocus('Edit message');
   });
 
+  test('ask at once with the focus on the harmless answer, so that the next key finds it', async () => {
+    const visitor = await talk('one');
+    await visitor.remove.focus();
+    const focused = await visitor.remove.evaluate(async (button: HTMLElement) => {
+      button.click();
+      await new Promise((resolve) => setTimeout(resolve));
+      return document.activeElement?.textContent;
+    });
+    expect(focused).toBe('Keep');
+  });
+
   test('are changed by touch, with targets that a finger meets', async () => {
     const visitor = await stage.visitor({ viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true });
     await visitor.begin({ body: 'helo' });

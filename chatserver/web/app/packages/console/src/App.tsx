@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { useObservable } from '@chattenant/design';
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import type { Desk } from './desk';
 import { Gate } from './Gate';
 import { Invitation } from './Invitation';
@@ -14,7 +14,7 @@ import { Workplace } from './Workplace';
 export function App({ desk }: { readonly desk: Desk }) {
   const state = useObservable(desk);
   const { view } = state;
-  useEffect(() => {
+  useLayoutEffect(() => {
     // A new screen is announced by its heading.
     document.querySelector<HTMLElement>('h1')?.focus();
   }, [view.kind]);

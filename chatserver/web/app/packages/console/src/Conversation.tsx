@@ -12,7 +12,7 @@ import {
   TypingStatus,
 } from '@chattenant/design';
 import { systemClock, type ChatClient, type ConversationView, type Participant } from '@chattenant/protocol';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { detailsOf, titleOf } from './attention';
 import { VisitorStatus } from './Presence';
 import { text } from './text';
@@ -34,7 +34,7 @@ export function Conversation({ conversation, self, online, client, drafts, onBac
   const title = titleOf(conversation);
   const [draft, setDraft] = useState(drafts.get(id) ?? '');
   const input = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     input.current?.focus();
   }, []);
   const nameOf = ({ kind, displayName }: Participant) => (kind === 'visitor' ? title : (displayName ?? ''));

@@ -3,7 +3,7 @@
 
 import { briefTime } from '@chattenant/design';
 import { systemClock, type SearchHit } from '@chattenant/protocol';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { titleOf } from './attention';
 import type { FinderState } from './finder';
 import { text } from './text';
@@ -21,7 +21,7 @@ export function SearchResults({ state, chosenId, onChoose, onMore, onClose }: Se
   const { busy, hits, more, problem } = state;
   const list = useRef<HTMLUListElement>(null);
   const reached = useRef(0);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // The button that asked for more may be gone: the keyboard goes on with what it brought.
     const first = reached.current;
     reached.current = hits.length;

@@ -1,7 +1,7 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { onEscape } from './keys';
 import { text } from './text';
 
@@ -16,7 +16,8 @@ export interface ConfirmationProps {
 /** Asks before something is gone. Begins at the harmless answer; Escape gives it too. */
 export function Confirmation({ question, about, onConfirm, onCancel }: ConfirmationProps) {
   const harmless = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
+  // Before the next key is read: an effect after painting would take the focus from where that key brought it.
+  useLayoutEffect(() => {
     harmless.current?.focus();
   }, []);
   return (

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { CloseIcon, LinkStatus, Status, useObservable } from '@chattenant/design';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Chat } from './Chat';
 import type { Embedding } from './embedding';
 import type { Panel, PanelState, View } from './panel';
@@ -26,7 +26,7 @@ export function App({ panel, embedding }: AppProps) {
   useUnread(view, shown, embedding);
   useReading(panel, view, shown);
   useLooking(panel, view, shown);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Whoever opens the panel or moves on in it continues where something can be done.
     if (shown) (input.current ?? screen.current?.querySelector<HTMLElement>('h2'))?.focus();
   }, [shown, kind]);
