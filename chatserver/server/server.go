@@ -12,7 +12,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -81,7 +80,6 @@ func New(config *serverconfig.ChatServerConfiguration, options Options) (*Server
 // an error that waiting cannot mend is returned.
 func (s *Server) Run(ctx context.Context) error {
 	// Health and certificates outlive ctx: probes want an answer while the server drains.
-	defer paceCollector(debug.SetMemoryLimit(-1))()
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	defer wg.Wait()
