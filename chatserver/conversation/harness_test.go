@@ -55,7 +55,10 @@ func launchTimed(
 // launch runs a replica that is configured by the test, and says how to end it.
 func launch(t *testing.T, config conversation.Config) (e *conversation.Engine, stop func()) {
 	t.Helper()
-	config.Clock, config.Logger = clock.RealClock{}, slog.New(slog.DiscardHandler)
+	if config.Clock == nil {
+		config.Clock = clock.RealClock{}
+	}
+	config.Logger = slog.New(slog.DiscardHandler)
 	config.Metrics = conversation.NewMetrics(prometheus.NewRegistry())
 	e, err := conversation.New(t.Context(), config)
 	if err != nil {
