@@ -134,7 +134,7 @@ test-postgres: ## Test the chat server, its bench and the database's set-up agai
 
 .PHONY: test-vault
 test-vault: ## Test the provider of Vault's transit engine against a real Vault, built from source
-	go test -tags vault -count=1 -run Vault ./chatserver/seal/kek
+	go test -tags vault -count=1 -timeout=40m -run Vault ./chatserver/seal/kek
 
 .PHONY: test-chaos
 test-chaos: ## Break chat servers and PostgreSQL for a minute and check that nothing acknowledged is lost
