@@ -20,6 +20,10 @@ const (
 	ChatServer = "chatserver"
 	// Postgres names the database's StatefulSet, Service and ServiceAccount.
 	Postgres = "postgres"
+	// Egress names the egress gateway's Deployment, Service, ServiceAccount, ConfigMap, NetworkPolicy and Certificate.
+	Egress = "egress"
+	// EgressClient names the Certificate and Secret that the chat server shows to the egress gateway.
+	EgressClient = "egress-client"
 	// EndpointCertificate names the Certificate and Secret with which the tenant's endpoint is served.
 	EndpointCertificate = "endpoint"
 )
@@ -30,6 +34,10 @@ const (
 	ChatServerPort = 8443
 	// ChatServerHealthPort serves /livez, /readyz and /metrics over TLS.
 	ChatServerHealthPort = 9443
+	// EgressPort serves CONNECT over mutual TLS.
+	EgressPort = 8444
+	// EgressHealthPort serves the egress gateway's /livez, /readyz and /metrics over TLS.
+	EgressHealthPort = 9443
 	// PostgresPort serves PostgreSQL over mutual TLS.
 	PostgresPort = 5432
 )
@@ -39,6 +47,9 @@ const (
 	DatabaseName = "chat"
 	DatabaseRole = "chatserver"
 )
+
+// EgressClientName is the common name of the only client certificate that the egress gateway serves.
+const EgressClientName = "chatserver"
 
 // Namespace is the namespace that holds everything of one tenant.
 func Namespace(tenant string) string { return namespacePrefix + tenant }
