@@ -17,6 +17,7 @@ import (
 
 	"github.com/chattenant/chattenant/gateway/ingress"
 	"github.com/chattenant/chattenant/gateway/routes"
+	"github.com/chattenant/chattenant/gateway/socket"
 )
 
 func newIngressCommand() *cobra.Command {
@@ -105,7 +106,7 @@ func (g *ingressGateway) serve(ctx context.Context) error {
 		return nil
 	}
 	log.Info("routes are known", "hosts", g.table.Hosts())
-	listener, err := ingress.Listen(ctx, g.listen)
+	listener, err := socket.Listen(ctx, g.listen)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chattenant/chattenant/gateway/hello/hellotest"
 )
 
 // peerVariable makes the test binary play both sides of the gateway instead of running tests, so that what the
@@ -126,7 +128,7 @@ func startPeer(b *testing.B, g *gateway) *peerProcess {
 		_ = in.Close()
 		_ = command.Wait()
 	})
-	peer := &peerProcess{hello: helloFor(b, acmeHost), in: in, out: bufio.NewScanner(out)}
+	peer := &peerProcess{hello: hellotest.For(b, acmeHost), in: in, out: bufio.NewScanner(out)}
 	g.serveTenant(acmeHost, "acme", peer.line(b))
 	return peer
 }

@@ -9,6 +9,10 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/chattenant/chattenant/gateway/hello"
+	"github.com/chattenant/chattenant/gateway/relay"
+	"github.com/chattenant/chattenant/gateway/socket"
 )
 
 // alertTimeout bounds the goodbye to a client that is turned away: seven bytes fit any fresh socket's buffer.
@@ -17,18 +21,22 @@ const alertTimeout = time.Second
 // prefaceTimeout bounds sending what the client has said so far to its chat server.
 const prefaceTimeout = 5 * time.Second
 
-// admit gives a connection its own goroutine, or closes it when its source or the gateway has its full share.
-func (s *Server) admit(ctx context.Context, client *net.TCPConn) {
-	source := sourceOf(clientAddr(client))
-	if refusal := s.admission.enter(source); refusal != ResultRouted {
-		s.Metrics.decided(refusal)
-		_ = client.Close()
-		return
+// handler is the server as its accept loop sees it.
+type handler struct{ *Server }
+
+// Admit implements [accept.Handler]: no source and not all together get more than their share.
+func (h handler) Admit(client *net.TCPConn) bool {
+	if refusal := h.admission.enter(sourceOf(clientAddr(client))); refusal != ResultRouted {
+		h.Metrics.decided(refusal)
+		return false
 	}
-	s.connections.Go(func() {
-		defer s.admission.exit(source)
-		s.handle(ctx, client)
-	})
+	return true
+}
+
+// Handle implements [accept.Handler].
+func (h handler) Handle(ctx context.Context, client *net.TCPConn) {
+	defer h.admission.exit(sourceOf(clientAddr(client)))
+	h.handle(ctx, client)
 }
 
 func clientAddr(client *net.TCPConn) netip.Addr {
@@ -50,14 +58,15 @@ func (s *Server) handle(parent context.Context, client *net.TCPConn) {
 		return
 	}
 	defer s.leave(session)
-	(&relay{
-		client:          client,
-		upstream:        upstream,
-		traffic:         session.tenant.traffic,
-		clock:           s.Clock,
-		limit:           s.Config.IdleTimeout,
-		halfClosedLimit: s.Config.HalfClosedTimeout,
-	}).run(ctx)
+	(&relay.Relay{
+		Client:            relay.TCP(client),
+		Upstream:          relay.TCP(upstream),
+		In:                session.tenant.traffic.in,
+		Out:               session.tenant.traffic.out,
+		Clock:             s.Clock,
+		IdleTimeout:       s.Config.IdleTimeout,
+		HalfClosedTimeout: s.Config.HalfClosedTimeout,
+	}).Run(ctx)
 }
 
 // open takes a connection from its first byte to the tenant's chat server. It is a function of its own so that the
@@ -65,15 +74,15 @@ func (s *Server) handle(parent context.Context, client *net.TCPConn) {
 func (s *Server) open(
 	ctx context.Context, cancel context.CancelFunc, client *net.TCPConn,
 ) (*session, *net.TCPConn, Result) {
-	hello, result := s.greet(ctx, client)
+	first, result := s.greet(ctx, client)
 	if result != ResultRouted {
 		return nil, nil, result
 	}
-	session, result := s.enter(hello.serverName, cancel)
+	session, result := s.enter(first.ServerName, cancel)
 	if result != ResultRouted {
 		return nil, nil, result
 	}
-	upstream, err := s.connect(ctx, session.tenant.name, client, hello.raw)
+	upstream, err := s.connect(ctx, session.tenant.name, client, first.Raw)
 	if err != nil {
 		s.leave(session)
 		session.tenant.logError.Do(func() {
@@ -81,24 +90,25 @@ func (s *Server) open(
 		})
 		return nil, nil, ResultUpstreamUnavailable
 	}
-	session.tenant.traffic.in.Add(float64(len(hello.raw)))
+	session.tenant.traffic.in.Add(float64(len(first.Raw)))
 	return session, upstream, ResultRouted
 }
 
 // greet reads the ClientHello within its time limit.
-func (s *Server) greet(ctx context.Context, client *net.TCPConn) (hello, Result) {
+func (s *Server) greet(ctx context.Context, client *net.TCPConn) (hello.Hello, Result) {
 	start := s.Clock.Now()
-	if err := limitUnacknowledged(client, userTimeout); err != nil {
-		return hello{}, ResultClientGone
+	if err := socket.LimitUnacknowledged(client); err != nil {
+		return hello.Hello{}, ResultClientGone
 	}
 	if err := client.SetReadDeadline(start.Add(s.Config.HandshakeTimeout)); err != nil {
-		return hello{}, ResultClientGone
+		return hello.Hello{}, ResultClientGone
 	}
-	h, result := readHello(ctx, client, s.Config.MaxHelloBytes)
-	if result == ResultRouted {
-		s.Metrics.handshake.Observe(s.Clock.Since(start).Seconds())
+	first, err := hello.Read(ctx, client, s.Config.MaxHelloBytes)
+	if err != nil {
+		return hello.Hello{}, resultOf(err)
 	}
-	return h, result
+	s.Metrics.handshake.Observe(s.Clock.Since(start).Seconds())
+	return first, ResultRouted
 }
 
 // enter finds the tenant of a server name and registers the connection with it.
@@ -143,7 +153,7 @@ func (s *Server) connect(
 	if err != nil {
 		return nil, err
 	}
-	if err := limitUnacknowledged(upstream, userTimeout); err != nil {
+	if err := socket.LimitUnacknowledged(upstream); err != nil {
 		_ = upstream.Close()
 		return nil, err
 	}
@@ -175,5 +185,5 @@ func (s *Server) turnAway(client *net.TCPConn, result Result) {
 		return
 	}
 	// The client may be gone, which is all the same now.
-	_, _ = client.Write(alertRecord(description))
+	_, _ = client.Write(hello.AlertRecord(description))
 }

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/chattenant/chattenant/api/naming"
+	"github.com/chattenant/chattenant/gateway/socket"
 )
 
 // DialFunc connects to the chat server of a tenant.
@@ -26,7 +27,7 @@ type DialFunc func(ctx context.Context, tenant string) (*net.TCPConn, error)
 // so that no search path of the pod can lead elsewhere. A Service that is not there yet is tried again; all together
 // takes at most timeout.
 func ClusterDial(clusterDomain string, timeout time.Duration) DialFunc {
-	dialer := &net.Dialer{KeepAliveConfig: keepAlive()}
+	dialer := &net.Dialer{KeepAliveConfig: socket.KeepAlive()}
 	suffix := "." + strings.Trim(clusterDomain, ".") + "."
 	port := strconv.Itoa(naming.ChatServerPort)
 	return func(ctx context.Context, tenant string) (*net.TCPConn, error) {

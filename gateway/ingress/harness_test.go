@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/clock"
 
+	"github.com/chattenant/chattenant/gateway/accept"
 	"github.com/chattenant/chattenant/gateway/ingress"
+	"github.com/chattenant/chattenant/gateway/socket"
 )
 
 // patience bounds every wait of these tests; none of them waits this long when all is well.
@@ -71,14 +74,14 @@ type gateway struct {
 // fails when anything of it keeps running.
 func startGateway(tb testing.TB, change func(*ingress.Config)) *gateway {
 	tb.Helper()
-	listener, err := ingress.Listen(tb.Context(), "127.0.0.1:0")
+	listener, err := socket.Listen(tb.Context(), "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return startGatewayOn(tb, listener, listener.Addr().String(), change)
 }
 
-func startGatewayOn(tb testing.TB, listener ingress.Listener, addr string, change func(*ingress.Config)) *gateway {
+func startGatewayOn(tb testing.TB, listener accept.Listener, addr string, change func(*ingress.Config)) *gateway {
 	tb.Helper()
 	g := &gateway{
 		addr:      addr,
@@ -104,7 +107,7 @@ func startGatewayOn(tb testing.TB, listener ingress.Listener, addr string, chang
 	return g
 }
 
-func (g *gateway) serve(tb testing.TB, listener ingress.Listener) {
+func (g *gateway) serve(tb testing.TB, listener accept.Listener) {
 	tb.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
 	ended := make(chan error, 1)
@@ -204,15 +207,18 @@ func eventually(tb testing.TB, what string, condition func() bool) {
 	}
 }
 
-// assertNothingRuns looks for the package's own goroutines in a dump of all stacks. One that has done its work may need
+// assertNothingRuns looks for the gateway's own goroutines in a dump of all stacks. One that has done its work may need
 // another moment to be gone.
 func assertNothingRuns(tb testing.TB) {
 	tb.Helper()
-	eventually(tb, "no goroutine of the gateway is left", func() bool { return !bytes.Contains(stacks(), ownFrame) })
+	eventually(tb, "no goroutine of the gateway is left", func() bool {
+		dump := stacks()
+		return !slices.ContainsFunc(ownFrames, func(frame string) bool { return bytes.Contains(dump, []byte(frame)) })
+	})
 }
 
-// ownFrame marks goroutines that run in, or were started by, the package under test and not its tests.
-var ownFrame = []byte("gateway/ingress.(*")
+// ownFrames mark goroutines that run in, or were started by, the packages under test and not their tests.
+var ownFrames = []string{"gateway/ingress.(*", "gateway/accept.(*", "gateway/relay.(*"}
 
 func stacks() []byte {
 	for size := 1 << 20; ; size *= 2 {

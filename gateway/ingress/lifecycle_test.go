@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chattenant/chattenant/gateway/hello/hellotest"
 	"github.com/chattenant/chattenant/gateway/ingress"
 )
 
@@ -16,13 +17,13 @@ func TestLosingANameEndsItsConnections(t *testing.T) {
 	g := startGateway(t, nil)
 	g.rawTenant(t, acmeHost, "acme")
 	g.rawTenant(t, initHost, "initech")
-	acme, initech := g.open(t, helloFor(t, acmeHost)), g.open(t, helloFor(t, initHost))
+	acme, initech := g.open(t, hellotest.For(t, acmeHost)), g.open(t, hellotest.For(t, initHost))
 
 	g.routes.remove(acmeHost)
 	g.Recheck("acme")
 	assertClosed(t, acme)
 	assertEcho(t, initech, "the other tenant is left alone")
-	assertClosed(t, g.send(t, helloFor(t, acmeHost)))
+	assertClosed(t, g.send(t, hellotest.For(t, acmeHost)))
 	if got := g.decided(t, ingress.ResultUnknownName); got != 1 {
 		t.Errorf("unknown names counted: %v, want 1", got)
 	}
@@ -39,7 +40,7 @@ func TestAHalfClosedConnectionEndsWithItsNameToo(t *testing.T) {
 		<-silence
 	})
 	g.serveTenant(acmeHost, "acme", tenant.addr)
-	conn := g.send(t, helloFor(t, acmeHost))
+	conn := g.send(t, hellotest.For(t, acmeHost))
 	if err := conn.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
@@ -53,12 +54,12 @@ func TestANameThatMovesLeadsToItsNewTenantOnly(t *testing.T) {
 	g := startGateway(t, nil)
 	old, fresh := startTenant(t, echo), startTenant(t, echo)
 	g.serveTenant(acmeHost, "old", old.addr)
-	before := g.open(t, helloFor(t, acmeHost))
+	before := g.open(t, hellotest.For(t, acmeHost))
 
 	g.serveTenant(acmeHost, "fresh", fresh.addr)
 	g.Recheck("old")
 	assertClosed(t, before)
-	g.open(t, helloFor(t, acmeHost))
+	g.open(t, hellotest.For(t, acmeHost))
 	if old.seen() != 1 || fresh.seen() != 1 {
 		t.Errorf("connections of old %d, of fresh %d, want 1 each", old.seen(), fresh.seen())
 	}
@@ -67,7 +68,7 @@ func TestANameThatMovesLeadsToItsNewTenantOnly(t *testing.T) {
 func TestRecheckLeavesWhatIsStillTrue(t *testing.T) {
 	g := startGateway(t, nil)
 	g.rawTenant(t, acmeHost, "acme")
-	conn := g.open(t, helloFor(t, acmeHost))
+	conn := g.open(t, hellotest.For(t, acmeHost))
 	g.Recheck("acme")
 	g.Recheck("nobody")
 	assertEcho(t, conn, "still here")
@@ -76,7 +77,7 @@ func TestRecheckLeavesWhatIsStillTrue(t *testing.T) {
 func TestATenantThatIsGoneLeavesNoMetrics(t *testing.T) {
 	g := startGateway(t, nil)
 	g.rawTenant(t, acmeHost, "acme")
-	g.open(t, helloFor(t, acmeHost))
+	g.open(t, hellotest.For(t, acmeHost))
 	g.routes.remove(acmeHost)
 	g.Recheck("acme")
 	eventually(t, "its series are gone", func() bool { return !g.exposes(t, "acme") })
@@ -104,7 +105,7 @@ func (g *gateway) exposes(t *testing.T, value string) bool {
 func TestBytesAreCountedForTheirTenant(t *testing.T) {
 	g := startGateway(t, nil)
 	g.rawTenant(t, acmeHost, "acme")
-	hello := helloFor(t, acmeHost)
+	hello := hellotest.For(t, acmeHost)
 	conn := g.open(t, hello)
 	assertEcho(t, conn, "0123456789")
 	_ = conn.Close()
@@ -123,7 +124,7 @@ func TestBytesAreCountedForTheirTenant(t *testing.T) {
 func TestADrainLetsOpenConnectionsEnd(t *testing.T) {
 	g := startGateway(t, func(c *ingress.Config) { c.DrainTimeout = patience })
 	g.rawTenant(t, acmeHost, "acme")
-	conn := g.open(t, helloFor(t, acmeHost))
+	conn := g.open(t, hellotest.For(t, acmeHost))
 
 	g.stop()
 	eventually(t, "readiness is off", func() bool { return g.Ready() != nil })
@@ -150,13 +151,13 @@ func TestADrainGoesOnAcceptingForItsDelay(t *testing.T) {
 	g.rawTenant(t, acmeHost, "acme")
 	g.stop()
 	eventually(t, "readiness is off", func() bool { return g.Ready() != nil })
-	g.open(t, helloFor(t, acmeHost))
+	g.open(t, hellotest.For(t, acmeHost))
 }
 
 func TestADrainCutsWhatDoesNotEnd(t *testing.T) {
 	g := startGateway(t, func(c *ingress.Config) { c.DrainTimeout = 100 * time.Millisecond })
 	g.rawTenant(t, acmeHost, "acme")
-	routed, silent := g.open(t, helloFor(t, acmeHost)), g.connect(t)
+	routed, silent := g.open(t, hellotest.For(t, acmeHost)), g.connect(t)
 	g.stop()
 	assertClosed(t, routed)
 	assertClosed(t, silent)

@@ -12,7 +12,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/chattenant/chattenant/gateway/accept"
+	"github.com/chattenant/chattenant/gateway/hello/hellotest"
 	"github.com/chattenant/chattenant/gateway/ingress"
+	"github.com/chattenant/chattenant/gateway/socket"
 )
 
 // rawTenant is routed for host and echoes everything, the ClientHello included.
@@ -32,7 +35,7 @@ func (g *gateway) open(tb testing.TB, hello []byte) *net.TCPConn {
 func TestASourceHasItsShareAndGetsItBack(t *testing.T) {
 	g := startGateway(t, func(c *ingress.Config) { c.MaxConnectionsPerSource = 2 })
 	g.rawTenant(t, acmeHost, "acme")
-	hello := helloFor(t, acmeHost)
+	hello := hellotest.For(t, acmeHost)
 	first := g.open(t, hello)
 	g.open(t, hello)
 
@@ -72,7 +75,7 @@ func TestAConnectionWithoutAHelloCountsForItsSource(t *testing.T) {
 func TestTheGatewayIsFullAtItsTotal(t *testing.T) {
 	g := startGateway(t, func(c *ingress.Config) { c.MaxConnections = 1 })
 	g.rawTenant(t, acmeHost, "acme")
-	hello := helloFor(t, acmeHost)
+	hello := hellotest.For(t, acmeHost)
 	_ = g.open(t, hello).Close()
 	eventually(t, "the first has left", func() bool { return g.metric(t, "active_connections", "acme") == 0 })
 	g.openWhenAdmitted(t, hello)
@@ -87,19 +90,19 @@ func TestATenantsCrowdLeavesRoomForTheOthers(t *testing.T) {
 	g := startGateway(t, func(c *ingress.Config) { c.MaxConnectionsPerTenant = 1 })
 	g.rawTenant(t, acmeHost, "acme")
 	g.rawTenant(t, initHost, "initech")
-	g.open(t, helloFor(t, acmeHost))
-	if diff := cmp.Diff(internalError, assertClosed(t, g.send(t, helloFor(t, acmeHost)))); diff != "" {
+	g.open(t, hellotest.For(t, acmeHost))
+	if diff := cmp.Diff(internalError, assertClosed(t, g.send(t, hellotest.For(t, acmeHost)))); diff != "" {
 		t.Errorf("answer to one too many (-want +got):\n%s", diff)
 	}
 	if got := g.decided(t, ingress.ResultTenantLimit); got != 1 {
 		t.Errorf("tenant limits counted: %v, want 1", got)
 	}
-	g.open(t, helloFor(t, initHost))
+	g.open(t, hellotest.For(t, initHost))
 }
 
 // exhausted is a listener in a process that has no file descriptors left, for a while.
 type exhausted struct {
-	ingress.Listener
+	accept.Listener
 
 	failures atomic.Int32
 }
@@ -112,7 +115,7 @@ func (e *exhausted) AcceptTCP() (*net.TCPConn, error) {
 }
 
 func TestAcceptingSurvivesHavingNoFileDescriptors(t *testing.T) {
-	inner, err := ingress.Listen(t.Context(), "127.0.0.1:0")
+	inner, err := socket.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +123,7 @@ func TestAcceptingSurvivesHavingNoFileDescriptors(t *testing.T) {
 	listener.failures.Store(5)
 	g := startGatewayOn(t, listener, inner.Addr().String(), nil)
 	g.rawTenant(t, acmeHost, "acme")
-	g.open(t, helloFor(t, acmeHost))
+	g.open(t, hellotest.For(t, acmeHost))
 	if got := g.metric(t, "accept_errors_total"); got != 5 {
 		t.Errorf("accept errors counted: %v, want 5", got)
 	}
@@ -131,7 +134,7 @@ func TestThousandsOfIdleConnectionsStayOpen(t *testing.T) {
 	const count = 2000
 	g := startGateway(t, nil)
 	g.rawTenant(t, acmeHost, "acme")
-	hello := helloFor(t, acmeHost)
+	hello := hellotest.For(t, acmeHost)
 	conns := make([]*net.TCPConn, count)
 	forAll(conns, func(i int) { conns[i] = g.open(t, hello) })
 	if got := g.metric(t, "active_connections", "acme"); got != count {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/chattenant/chattenant/gateway/hello/hellotest"
 	"github.com/chattenant/chattenant/gateway/ingress"
 )
 
@@ -31,31 +32,31 @@ func TestWhatLeadsToNoTenantIsRefused(t *testing.T) {
 		answer []byte
 	}{
 		"an unknown name": {
-			helloFor(t, "chat.other.example"), ingress.ResultUnknownName, unrecognizedName,
+			hellotest.For(t, "chat.other.example"), ingress.ResultUnknownName, unrecognizedName,
 		},
 		"a name below a known one": {
-			helloFor(t, "x.chat.acme.example"), ingress.ResultUnknownName, unrecognizedName,
+			hellotest.For(t, "x.chat.acme.example"), ingress.ResultUnknownName, unrecognizedName,
 		},
-		"a name above a known one":    {helloFor(t, "acme.example"), ingress.ResultUnknownName, unrecognizedName},
-		"a wildcard":                  {helloFor(t, "*.acme.example"), ingress.ResultUnknownName, unrecognizedName},
-		"no name":                     {helloWithoutName(t), ingress.ResultNoName, missingExtension},
-		"an IPv4 address":             {helloFor(t, "127.0.0.1"), ingress.ResultNoName, missingExtension},
-		"an IPv6 address":             {helloFor(t, "::ffff:127.0.0.1"), ingress.ResultNoName, missingExtension},
-		"an IPv6 address in brackets": {helloFor(t, "[::1]"), ingress.ResultNoName, missingExtension},
-		"a name beyond ASCII":         {helloFor(t, kelvin), ingress.ResultNoName, missingExtension},
-		"a name with a zero byte":     {helloFor(t, acmeHost+"\x00.x"), ingress.ResultNoName, missingExtension},
+		"a name above a known one":    {hellotest.For(t, "acme.example"), ingress.ResultUnknownName, unrecognizedName},
+		"a wildcard":                  {hellotest.For(t, "*.acme.example"), ingress.ResultUnknownName, unrecognizedName},
+		"no name":                     {hellotest.WithoutName(t), ingress.ResultNoName, missingExtension},
+		"an IPv4 address":             {hellotest.For(t, "127.0.0.1"), ingress.ResultNoName, missingExtension},
+		"an IPv6 address":             {hellotest.For(t, "::ffff:127.0.0.1"), ingress.ResultNoName, missingExtension},
+		"an IPv6 address in brackets": {hellotest.For(t, "[::1]"), ingress.ResultNoName, missingExtension},
+		"a name beyond ASCII":         {hellotest.For(t, kelvin), ingress.ResultNoName, missingExtension},
+		"a name with a zero byte":     {hellotest.For(t, acmeHost+"\x00.x"), ingress.ResultNoName, missingExtension},
 		"a name that is too long": {
-			helloFor(t, strings.Repeat("a.", 127)+"b"), ingress.ResultNoName, missingExtension,
+			hellotest.For(t, strings.Repeat("a.", 127)+"b"), ingress.ResultNoName, missingExtension,
 		},
 		"only an encrypted name": {
-			withExtension(t, helloWithoutName(t), 0xfe0d, outerECH()), ingress.ResultNoName, missingExtension,
+			hellotest.WithExtension(t, hellotest.WithoutName(t), 0xfe0d, hellotest.OuterECH()), ingress.ResultNoName, missingExtension,
 		},
-		"a name with a trailing dot": {helloFor(t, acmeHost+"."), ingress.ResultNotTLS, nil},
+		"a name with a trailing dot": {hellotest.For(t, acmeHost+"."), ingress.ResultNotTLS, nil},
 		"two server_name extensions": {
-			withExtension(t, helloFor(t, acmeHost), 0, sniBody(initHost)), ingress.ResultNotTLS, nil,
+			hellotest.WithExtension(t, hellotest.For(t, acmeHost), 0, sniBody(initHost)), ingress.ResultNotTLS, nil,
 		},
 		"a hello longer than allowed": {
-			withExtension(t, helloFor(t, acmeHost), 21, make([]byte, 15<<10+512)), ingress.ResultNotTLS, nil,
+			hellotest.WithExtension(t, hellotest.For(t, acmeHost), 21, make([]byte, 15<<10+512)), ingress.ResultNotTLS, nil,
 		},
 		"HTTP": {
 			[]byte("GET / HTTP/1.1\r\nHost: chat.acme.example\r\n\r\n"), ingress.ResultNotTLS, nil,
@@ -102,7 +103,7 @@ func TestASlowHelloIsCut(t *testing.T) {
 	start := time.Now()
 	conn := g.connect(t)
 	go func() { // one byte every 10 ms: never idle, never done in time
-		_, _ = (&dribble{Conn: conn, pause: 10 * time.Millisecond}).Write(helloFor(t, acmeHost))
+		_, _ = (&dribble{Conn: conn, pause: 10 * time.Millisecond}).Write(hellotest.For(t, acmeHost))
 	}()
 	assertClosed(t, conn)
 	if took := time.Since(start); took < limit || took > limit+patience/4 {
@@ -116,7 +117,7 @@ func TestASlowHelloIsCut(t *testing.T) {
 func TestAClientThatLeavesEarlyIsNoError(t *testing.T) {
 	g := startGateway(t, nil)
 	_ = g.connect(t).Close()
-	_ = g.send(t, helloFor(t, acmeHost)[:20]).Close()
+	_ = g.send(t, hellotest.For(t, acmeHost)[:20]).Close()
 	eventually(t, "both are counted", func() bool { return g.decided(t, ingress.ResultClientGone) == 2 })
 }
 
@@ -125,7 +126,7 @@ func TestATenantThatIsDownIsSaidSo(t *testing.T) {
 	tenant := startTenant(t, echo)
 	g.serveTenant(acmeHost, "acme", tenant.addr)
 	g.serveTenant(initHost, "initech", "127.0.0.1:1")
-	if diff := cmp.Diff(internalError, assertClosed(t, g.send(t, helloFor(t, initHost)))); diff != "" {
+	if diff := cmp.Diff(internalError, assertClosed(t, g.send(t, hellotest.For(t, initHost)))); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
 	}
 	if got := g.decided(t, ingress.ResultUpstreamUnavailable); got != 1 {
@@ -140,7 +141,7 @@ func TestAFloodTowardsATenantThatIsDownLogsOnce(t *testing.T) {
 	g := startGateway(t, nil)
 	g.serveTenant(initHost, "initech", "127.0.0.1:1")
 	for range 50 {
-		assertClosed(t, g.send(t, helloFor(t, initHost)))
+		assertClosed(t, g.send(t, hellotest.For(t, initHost)))
 	}
 	if got := strings.Count(g.log(), "chat server unavailable"); got != 1 {
 		t.Errorf("logged %d times, want once:\n%s", got, g.log())
@@ -150,7 +151,7 @@ func TestAFloodTowardsATenantThatIsDownLogsOnce(t *testing.T) {
 func TestClientAddressesAreLoggedNowhere(t *testing.T) {
 	g := startGateway(t, nil)
 	g.serveTenant(initHost, "initech", "127.0.0.1:1")
-	conn := g.send(t, helloFor(t, initHost))
+	conn := g.send(t, hellotest.For(t, initHost))
 	assertClosed(t, conn)
 	assertClosed(t, g.send(t, []byte("not TLS at all\n")))
 	if strings.Contains(g.log(), conn.LocalAddr().String()) {

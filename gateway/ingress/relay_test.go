@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chattenant/chattenant/gateway/hello/hellotest"
 	"github.com/chattenant/chattenant/gateway/ingress"
 )
 
@@ -53,7 +54,7 @@ func TestTheTenantMayAnswerAfterTheClientHasFinished(t *testing.T) {
 		_, _ = conn.Write(answer)
 	})
 	g.serveTenant(acmeHost, "acme", tenant.addr)
-	conn := g.send(t, helloFor(t, acmeHost))
+	conn := g.send(t, hellotest.For(t, acmeHost))
 	if err := conn.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +65,7 @@ func TestTheTenantMayAnswerAfterTheClientHasFinished(t *testing.T) {
 
 func TestTheClientMaySendAfterTheTenantHasFinished(t *testing.T) {
 	g := startGateway(t, nil)
-	hello := helloFor(t, acmeHost)
+	hello := hellotest.For(t, acmeHost)
 	got := make(chan []byte, 1)
 	tenant := startTenant(t, func(conn net.Conn) {
 		_ = rawTCP(conn).CloseWrite()
@@ -90,7 +91,7 @@ func TestATenantThatBreaksOffEndsTheConnection(t *testing.T) {
 		_ = rawTCP(conn).SetLinger(0) // closing sends a reset
 	})
 	g.serveTenant(acmeHost, "acme", tenant.addr)
-	assertClosed(t, g.send(t, helloFor(t, acmeHost)))
+	assertClosed(t, g.send(t, hellotest.For(t, acmeHost)))
 	eventually(t, "its session has ended", func() bool { return g.metric(t, "active_connections", "acme") == 0 })
 }
 
@@ -102,7 +103,7 @@ func TestAClientThatBreaksOffEndsTheConnection(t *testing.T) {
 		echo(conn)
 	})
 	g.serveTenant(acmeHost, "acme", tenant.addr)
-	conn := g.open(t, helloFor(t, acmeHost))
+	conn := g.open(t, hellotest.For(t, acmeHost))
 	if err := conn.SetLinger(0); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +118,7 @@ func TestAClientThatBreaksOffEndsTheConnection(t *testing.T) {
 func TestAnIdleConnectionIsClosed(t *testing.T) {
 	g := startGateway(t, func(c *ingress.Config) { c.IdleTimeout = 100 * time.Millisecond })
 	g.rawTenant(t, acmeHost, "acme")
-	assertClosed(t, g.open(t, helloFor(t, acmeHost)))
+	assertClosed(t, g.open(t, hellotest.For(t, acmeHost)))
 }
 
 // TestOneBusyDirectionKeepsTheOtherOpen lets only the tenant speak, for several idle time-outs.
@@ -134,7 +135,7 @@ func TestOneBusyDirectionKeepsTheOtherOpen(t *testing.T) {
 		echo(conn)
 	})
 	g.serveTenant(acmeHost, "acme", tenant.addr)
-	conn := g.send(t, helloFor(t, acmeHost))
+	conn := g.send(t, hellotest.For(t, acmeHost))
 	dots := make([]byte, 10)
 	if _, err := io.ReadFull(conn, dots); err != nil {
 		t.Fatalf("cut while the tenant spoke: %v", err)
@@ -148,7 +149,7 @@ func TestAHalfClosedConnectionMayRestLess(t *testing.T) {
 		_, _ = io.Copy(io.Discard, conn)
 	})
 	g.serveTenant(acmeHost, "acme", tenant.addr)
-	conn := g.send(t, helloFor(t, acmeHost))
+	conn := g.send(t, hellotest.For(t, acmeHost))
 	assertClosed(t, conn)
 	eventually(t, "the session has ended", func() bool { return g.metric(t, "active_connections", "acme") == 0 })
 }
@@ -163,7 +164,7 @@ func TestASlowReaderGetsEverything(t *testing.T) {
 		_, _ = io.Copy(io.Discard, conn) // closing with bytes unread would reset the connection
 	})
 	g.serveTenant(acmeHost, "acme", tenant.addr)
-	conn := g.send(t, helloFor(t, acmeHost))
+	conn := g.send(t, hellotest.For(t, acmeHost))
 	var got bytes.Buffer
 	for {
 		_, err := io.CopyN(&got, conn, 2*megabyte)

@@ -3,6 +3,12 @@
 
 package ingress
 
+import (
+	"errors"
+
+	"github.com/chattenant/chattenant/gateway/hello"
+)
+
 // Result says how an accepted connection was decided. It is a metric label: see docs/gateway.md.
 type Result string
 
@@ -61,11 +67,14 @@ func (r Result) alert() (description byte, ok bool) {
 	}
 }
 
-// alertRecord is a plaintext TLS record that holds one fatal alert.
-func alertRecord(description byte) []byte {
-	const (
-		recordTypeAlert = 21
-		levelFatal      = 2
-	)
-	return []byte{recordTypeAlert, 3, 3, 0, 2, levelFatal, description}
+// resultOf names a ClientHello that did not come.
+func resultOf(err error) Result {
+	switch {
+	case errors.Is(err, hello.ErrNotTLS):
+		return ResultNotTLS
+	case errors.Is(err, hello.ErrTimeout):
+		return ResultHandshakeTimeout
+	default:
+		return ResultClientGone
+	}
 }

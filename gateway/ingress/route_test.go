@@ -13,7 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/chattenant/chattenant/gateway/hello/hellotest"
 	"github.com/chattenant/chattenant/gateway/ingress"
+	"github.com/chattenant/chattenant/gateway/socket"
 )
 
 const (
@@ -56,7 +58,7 @@ func TestTheTenantLearnsTheClientsAddress(t *testing.T) {
 }
 
 func TestTheTenantLearnsTheClientsIPv6Address(t *testing.T) {
-	listener, err := ingress.Listen(t.Context(), "[::1]:0")
+	listener, err := socket.Listen(t.Context(), "[::1]:0")
 	if err != nil {
 		t.Skipf("no IPv6 loopback here: %v", err)
 	}
@@ -88,14 +90,14 @@ func TestACertificateChallengeReachesTheTenantLikeAnythingElse(t *testing.T) {
 
 // TestAHelloArrivesByteForByte sends hellos that are legal but unusual and expects each at the tenant unchanged.
 func TestAHelloArrivesByteForByte(t *testing.T) {
-	plain := helloFor(t, acmeHost)
+	plain := hellotest.For(t, acmeHost)
 	tests := map[string][]byte{
 		"one record":                     plain,
-		"records of one byte":            inRecordsOf(1, plain),
-		"records of 100 bytes":           inRecordsOf(100, plain),
-		"a reserved (GREASE) extension":  withExtension(t, plain, 0x0a0a, []byte{0}),
-		"an encrypted hello beside it":   withExtension(t, plain, 0xfe0d, outerECH()),
-		"padding to 8 KiB":               withExtension(t, plain, 21, make([]byte, 8<<10)),
+		"records of one byte":            hellotest.InRecordsOf(1, plain),
+		"records of 100 bytes":           hellotest.InRecordsOf(100, plain),
+		"a reserved (GREASE) extension":  hellotest.WithExtension(t, plain, 0x0a0a, []byte{0}),
+		"an encrypted hello beside it":   hellotest.WithExtension(t, plain, 0xfe0d, hellotest.OuterECH()),
+		"padding to 8 KiB":               hellotest.WithExtension(t, plain, 21, make([]byte, 8<<10)),
 		"early data in the same segment": append(bytes.Clone(plain), 20, 3, 3, 0, 1, 1, 23, 3, 3, 0, 2, 9, 9),
 	}
 	for name, hello := range tests {
@@ -164,7 +166,7 @@ func (r *refragment) Write(p []byte) (int, error) {
 		return r.Conn.Write(p)
 	}
 	r.done = true
-	if _, err := r.Conn.Write(inRecordsOf(16, p)); err != nil {
+	if _, err := r.Conn.Write(hellotest.InRecordsOf(16, p)); err != nil {
 		return 0, err
 	}
 	return len(p), nil

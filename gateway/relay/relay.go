@@ -1,18 +1,18 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package ingress
+// Package relay passes bytes both ways between two connections, and ends both when nothing comes for too long. A
+// direction at rest holds neither buffer nor kernel pipe where both sides are TCP.
+package relay
 
 import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"os"
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/clock"
 )
 
@@ -22,48 +22,54 @@ const maxBurst = time.Second
 
 var errIdle = errors.New("connection idle for too long")
 
-// relay passes bytes both ways between a client and its tenant until both have finished or either fails.
-type relay struct {
-	client, upstream *net.TCPConn
-	traffic          *traffic
-	clock            clock.Clock
+// Counter takes numbers of bytes. A prometheus.Counter is one.
+type Counter interface{ Add(n float64) }
+
+// Relay connects a client with whom it asked for. Every exported field is required; it runs once.
+type Relay struct {
+	Client, Upstream End
+	// In counts bytes from the client, Out those to it.
+	In, Out Counter
+	Clock   clock.Clock
+	// IdleTimeout is how long both directions may rest.
+	IdleTimeout time.Duration
+	// HalfClosedTimeout takes the place of IdleTimeout when the first direction ends.
+	HalfClosedTimeout time.Duration
 
 	// mu orders a change of limit with the deadlines derived from it.
 	mu sync.Mutex
-	// limit is how long both directions may rest: the idle time-out, then the half-closed one.
+	// limit is how long both directions may rest now.
 	limit time.Duration
-	// halfClosedLimit becomes limit when the first direction ends.
-	halfClosedLimit time.Duration
 	// active is when a direction last changed between rest and burst.
 	active time.Time
 	// bursts counts the directions in a burst: while there is one the connection is not idle, however long it takes.
 	bursts int
 }
 
-// run returns when both directions have ended and both connections are closed. Cancelling ctx ends them.
-func (r *relay) run(ctx context.Context) {
+// Run returns when both directions have ended and both connections are closed. Cancelling ctx ends them.
+func (r *Relay) Run(ctx context.Context) {
 	defer r.abort()
 	stop := context.AfterFunc(ctx, r.abort)
 	defer stop()
-	r.active = r.clock.Now()
+	r.active, r.limit = r.Clock.Now(), r.IdleTimeout
 	out := make(chan struct{})
 	go func() {
 		defer close(out)
-		r.pump(r.client, r.upstream, r.traffic.out)
+		r.pump(r.Client, r.Upstream, r.Out)
 	}()
-	r.pump(r.upstream, r.client, r.traffic.in)
+	r.pump(r.Upstream, r.Client, r.In)
 	<-out
 }
 
 // abort closes both connections, which ends both directions.
-func (r *relay) abort() {
-	_ = r.client.Close()
-	_ = r.upstream.Close()
+func (r *Relay) abort() {
+	_ = r.Client.Close()
+	_ = r.Upstream.Close()
 }
 
 // pump carries one direction. An end of file is passed on as one, so that the other direction may still finish; any
 // error ends both: TLS peers tell a cut connection from a finished one by themselves.
-func (r *relay) pump(dst, src *net.TCPConn, bytes prometheus.Counter) {
+func (r *Relay) pump(dst, src End, bytes Counter) {
 	if err := r.copyAll(dst, src, bytes); err != nil {
 		r.abort()
 		return
@@ -76,7 +82,7 @@ func (r *relay) pump(dst, src *net.TCPConn, bytes prometheus.Counter) {
 }
 
 // copyAll copies until end of file. Between bursts it holds neither buffer nor pipe.
-func (r *relay) copyAll(dst, src *net.TCPConn, bytes prometheus.Counter) error {
+func (r *Relay) copyAll(dst, src End, bytes Counter) error {
 	for {
 		if err := r.rest(src); err != nil {
 			return err
@@ -91,38 +97,38 @@ func (r *relay) copyAll(dst, src *net.TCPConn, bytes prometheus.Counter) error {
 
 // burst copies until end of file, or until the first read that finds nothing after maxBurst. It may take longer where
 // dst is slow to take what was read.
-func (r *relay) burst(dst, src *net.TCPConn) (int64, error) {
+func (r *Relay) burst(dst, src End) (int64, error) {
 	r.bursting(+1)
 	defer r.bursting(-1)
-	if err := src.SetReadDeadline(r.clock.Now().Add(maxBurst)); err != nil {
+	if err := src.SetReadDeadline(r.Clock.Now().Add(maxBurst)); err != nil {
 		return 0, err
 	}
-	return io.Copy(dst, src) // splice(2), through a pipe of the runtime's pool
+	return io.Copy(dst.stream(), src.stream()) // between TCP ends splice(2), through a pipe of the runtime's pool
 }
 
-func (r *relay) bursting(change int) {
+func (r *Relay) bursting(change int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.bursts += change
-	r.active = r.clock.Now()
+	r.active = r.Clock.Now()
 }
 
 // rest waits for src to become readable, unless the connection as a whole is idle for too long.
-func (r *relay) rest(src *net.TCPConn) error {
+func (r *Relay) rest(src End) error {
 	for {
 		if err := r.setRestDeadline(src); err != nil {
 			return err
 		}
-		if err := awaitReadable(src); !errors.Is(err, os.ErrDeadlineExceeded) {
+		if err := src.awaitReadable(); !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
 	}
 }
 
-func (r *relay) setRestDeadline(src *net.TCPConn) error {
+func (r *Relay) setRestDeadline(src End) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := r.clock.Now()
+	now := r.Clock.Now()
 	if r.bursts > 0 {
 		r.active = now
 	}
@@ -134,11 +140,11 @@ func (r *relay) setRestDeadline(src *net.TCPConn) error {
 }
 
 // halfClosed brings the limit of the direction that is still open, the one that reads from src, forward.
-func (r *relay) halfClosed(src *net.TCPConn) {
+func (r *Relay) halfClosed(src End) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.limit = r.halfClosedLimit
-	r.active = r.clock.Now()
+	r.limit = r.HalfClosedTimeout
+	r.active = r.Clock.Now()
 	// When src is gone already its pump knows: an error here has nothing to add.
 	_ = src.SetReadDeadline(r.active.Add(r.limit))
 }

@@ -1,7 +1,8 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package ingress_test
+// Package hellotest makes ClientHellos for tests, those that no proper client would send among them.
+package hellotest
 
 import (
 	"bytes"
@@ -24,8 +25,8 @@ type captureConn struct {
 func (c *captureConn) Write(p []byte) (int, error) { return c.sent.Write(p) }
 func (c *captureConn) Read([]byte) (int, error)    { return 0, errCaptured }
 
-// clientHello is what Go's TLS client sends first, in one record.
-func clientHello(tb testing.TB, config *tls.Config) []byte {
+// From is what Go's TLS client sends first, in one record.
+func From(tb testing.TB, config *tls.Config) []byte {
 	tb.Helper()
 	var conn captureConn
 	if err := tls.Client(&conn, config).HandshakeContext(tb.Context()); !errors.Is(err, errCaptured) {
@@ -34,21 +35,21 @@ func clientHello(tb testing.TB, config *tls.Config) []byte {
 	return conn.sent.Bytes()
 }
 
-// helloFor names a host exactly as given, even where Go's client would not: the name is swapped in afterwards.
-func helloFor(tb testing.TB, name string) []byte {
+// For names a host exactly as given, even where Go's client would not: the name is swapped in afterwards.
+func For(tb testing.TB, name string) []byte {
 	tb.Helper()
 	placeholder := bytes.Repeat([]byte("x"), len(name))
-	hello := clientHello(tb, &tls.Config{ServerName: string(placeholder)})
+	hello := From(tb, &tls.Config{ServerName: string(placeholder)})
 	if bytes.Count(hello, placeholder) != 1 {
 		tb.Fatalf("cannot place the name %q", name)
 	}
 	return bytes.Replace(hello, placeholder, []byte(name), 1)
 }
 
-// helloWithoutName has no server_name extension.
-func helloWithoutName(tb testing.TB) []byte {
+// WithoutName has no server_name extension.
+func WithoutName(tb testing.TB) []byte {
 	tb.Helper()
-	return clientHello(tb, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // there is no server to verify
+	return From(tb, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // there is no server to verify
 }
 
 const (
@@ -56,8 +57,8 @@ const (
 	handshakeHeader = 4 // type, length
 )
 
-// withExtension adds an extension at the end of a ClientHello that lies in one record.
-func withExtension(tb testing.TB, hello []byte, id uint16, body []byte) []byte {
+// WithExtension adds an extension at the end of a ClientHello that lies in one record.
+func WithExtension(tb testing.TB, hello []byte, id uint16, body []byte) []byte {
 	tb.Helper()
 	at := extensionsAt(tb, hello)
 	extension := binary.BigEndian.AppendUint16(nil, id)
@@ -87,8 +88,8 @@ func addUint16(b []byte, n int) {
 	binary.BigEndian.PutUint16(b, binary.BigEndian.Uint16(b)+uint16(n&0xffff))
 }
 
-// inRecordsOf cuts a one-record handshake flight into records of at most size bytes.
-func inRecordsOf(size int, flight []byte) []byte {
+// InRecordsOf cuts a one-record handshake flight into records of at most size bytes.
+func InRecordsOf(size int, flight []byte) []byte {
 	header, message := flight[:3], flight[recordHeader:]
 	var out []byte
 	for len(message) > 0 {
@@ -101,8 +102,8 @@ func inRecordsOf(size int, flight []byte) []byte {
 	return out
 }
 
-// outerECH is an encrypted ClientHello extension as a browser sends it, with a key nobody here has.
-func outerECH() []byte {
+// OuterECH is an encrypted ClientHello extension as a browser sends it, with a key nobody here has.
+func OuterECH() []byte {
 	body := []byte{0, 0, 1, 0, 1, 7} // outer, HKDF-SHA256, AES-128-GCM, config 7
 	body = append(binary.BigEndian.AppendUint16(body, 32), bytes.Repeat([]byte{9}, 32)...)
 	return append(binary.BigEndian.AppendUint16(body, 208), bytes.Repeat([]byte{5}, 208)...)

@@ -1,7 +1,8 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package ingress
+// Package socket sets how long a gateway waits for peers that vanish, and opens its listener.
+package socket
 
 import (
 	"context"
@@ -19,7 +20,8 @@ const (
 	userTimeout       = keepAliveIdle + keepAliveCount*keepAliveInterval
 )
 
-func keepAlive() net.KeepAliveConfig {
+// KeepAlive is for dialers and listeners.
+func KeepAlive() net.KeepAliveConfig {
 	return net.KeepAliveConfig{
 		Enable:   true,
 		Idle:     keepAliveIdle,
@@ -28,9 +30,9 @@ func keepAlive() net.KeepAliveConfig {
 	}
 }
 
-// Listen opens the gateway's TCP listener.
+// Listen opens a gateway's TCP listener.
 func Listen(ctx context.Context, address string) (*net.TCPListener, error) {
-	config := net.ListenConfig{KeepAliveConfig: keepAlive()}
+	config := net.ListenConfig{KeepAliveConfig: KeepAlive()}
 	listener, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen for clients: %w", err)

@@ -1,26 +1,25 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package ingress
+package socket
 
 import (
 	"fmt"
 	"net"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// limitUnacknowledged makes the kernel end a connection whose peer takes no data for so long, even one that still
+// LimitUnacknowledged makes the kernel end a connection whose peer takes no data for so long, even one that still
 // answers probes of its closed window.
-func limitUnacknowledged(conn *net.TCPConn, timeout time.Duration) error {
+func LimitUnacknowledged(conn *net.TCPConn) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return fmt.Errorf("reach socket: %w", err)
 	}
 	var optErr error
 	err = raw.Control(func(fd uintptr) {
-		optErr = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(timeout.Milliseconds()))
+		optErr = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds()))
 	})
 	if err != nil {
 		return fmt.Errorf("reach socket: %w", err)
