@@ -52,16 +52,17 @@ func TestACompleteFileIsUnderstoodInCanonicalOrder(t *testing.T) {
 }
 
 func TestAFileThatIsNotExactlyRightIsRefused(t *testing.T) {
+	listed := complete[strings.Index(complete, "recipients"):strings.Index(complete, "limits")]
 	for name, change := range map[string]struct{ old, replacement, want string }{
 		"another version":        {"v1alpha1", "v2", "apiVersion, kind"},
 		"an unknown field":       {"tenant: acme", "tenant: acme\nopen: true", "unknown field"},
 		"a repeated field":       {"tenant: acme", "tenant: acme\ntenant: init", "already set"},
 		"no tenant":              {"tenant: acme", "tenant: ''", "tenant: required"},
-		"no list of recipients":  {complete[strings.Index(complete, "recipients"):strings.Index(complete, "limits")], "", "recipients: required"},
+		"no list of recipients":  {listed, "", "recipients: required"},
 		"two of one name":        {"name: backups", "name: mailer", "recipients[1].name"},
 		"no name":                {"name: backups", "name: ''", "recipients[1].name"},
 		"no endpoint":            {"\n  - {host: s3.backups.example, port: 443}", " []", "recipients[1].endpoints"},
-		"an endpoint twice":      {"{host: api.mailer.example, port: 443}", "{host: smtp.mailer.example, port: 465}", "there twice"},
+		"an endpoint twice":      {"api.mailer.example, port: 443", "smtp.mailer.example, port: 465", "there twice"},
 		"upper case":             {"s3.backups", "S3.backups", "recipients[1].endpoints[0]: host"},
 		"a trailing dot":         {"s3.backups.example", "s3.backups.example.", "recipients[1].endpoints[0]: host"},
 		"a wildcard":             {"s3.backups", "'*.backups", "error converting"},

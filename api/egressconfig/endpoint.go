@@ -39,7 +39,7 @@ func ParseEndpoint(text string) (Endpoint, error) {
 	if err != nil || strconv.FormatUint(port, 10) != digits {
 		return Endpoint{}, errors.New("want a decimal port after the first colon")
 	}
-	e := Endpoint{Host: name, Port: int32(port)} //nolint:gosec // parsed as 16 bits
+	e := Endpoint{Host: name, Port: int32(port)}
 	return e, e.Validate()
 }
 

@@ -48,7 +48,7 @@ func TestEveryOtherSpellingIsRefused(t *testing.T) {
 
 // FuzzParseEndpoint finds texts that are taken although the endpoint is written otherwise.
 func FuzzParseEndpoint(f *testing.F) {
-	for _, seed := range []string{"api.mailer.example:443", "[::1]:443", "a.b:0443", "a@b.c:1", "a.b:18446744073709552059"} {
+	for _, seed := range []string{"api.mailer.example:443", "[::1]:443", "a.b:0443", "a@b.c:1", "a.b:65979"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

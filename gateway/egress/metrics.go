@@ -20,7 +20,9 @@ func opts(name, help string) prometheus.Opts {
 	return prometheus.Opts{Namespace: "chattenant", Subsystem: "egress", Name: name, Help: help}
 }
 
-func counterOpts(name, help string) prometheus.CounterOpts { return prometheus.CounterOpts(opts(name, help)) }
+func counterOpts(name, help string) prometheus.CounterOpts {
+	return prometheus.CounterOpts(opts(name, help))
+}
 
 func gaugeOpts(name, help string) prometheus.GaugeOpts { return prometheus.GaugeOpts(opts(name, help)) }
 

@@ -49,7 +49,8 @@ func TestWhatLeadsToNoTenantIsRefused(t *testing.T) {
 			hellotest.For(t, strings.Repeat("a.", 127)+"b"), ingress.ResultNoName, missingExtension,
 		},
 		"only an encrypted name": {
-			hellotest.WithExtension(t, hellotest.WithoutName(t), 0xfe0d, hellotest.OuterECH()), ingress.ResultNoName, missingExtension,
+			hellotest.WithExtension(t, hellotest.WithoutName(t), 0xfe0d, hellotest.OuterECH()),
+			ingress.ResultNoName, missingExtension,
 		},
 		"a name with a trailing dot": {hellotest.For(t, acmeHost+"."), ingress.ResultNotTLS, nil},
 		"two server_name extensions": {

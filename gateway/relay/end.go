@@ -6,6 +6,7 @@ package relay
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"time"
@@ -42,7 +43,7 @@ func TLS(conn *tls.Conn, reader *bufio.Reader) End { return tlsEnd{conn, reader}
 
 func (e tlsEnd) awaitReadable() error {
 	_, err := e.reader.Peek(1)
-	if err == io.EOF { //nolint:errorlint // an end of file is found by reading, and never wrapped
+	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err
