@@ -1,8 +1,9 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command gateway runs the network edges that tenants share. Its subcommand ingress routes visitors and agents to their
-// tenant by TLS server name; it never terminates TLS.
+// Command gateway runs the network edges. Its subcommand ingress, shared by all tenants, routes visitors and agents to
+// their tenant by TLS server name. Its subcommand egress, one per tenant, lets the chat server reach declared recipients.
+// Neither terminates the TLS of those who talk through it.
 package main
 
 import (
@@ -28,7 +29,7 @@ func newCommand() *cobra.Command {
 	level := slog.LevelInfo
 	root := &cobra.Command{
 		Use:               "gateway",
-		Short:             "Network edges of ChatTenant, shared by all tenants",
+		Short:             "Network edges of ChatTenant",
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
@@ -36,6 +37,6 @@ func newCommand() *cobra.Command {
 		},
 	}
 	root.PersistentFlags().TextVar(&level, "log-level", level, "lowest level that is logged: DEBUG, INFO, WARN or ERROR")
-	root.AddCommand(newIngressCommand())
+	root.AddCommand(newIngressCommand(), newEgressCommand())
 	return root
 }

@@ -122,15 +122,17 @@ func assertDenied(tb testing.TB, c *client, response *http.Response, status int,
 	if rest := assertClosed(tb, c); len(rest) > 0 {
 		tb.Errorf("more after the refusal: %q", rest)
 	}
+	_ = c.Close() // else the gateway waits for it a moment
 }
 
 // assertAlert reads the alert that tells a reason, and that nothing comes after it.
-func assertAlert(tb testing.TB, c io.Reader, reason egressconfig.Reason) {
+func assertAlert(tb testing.TB, c *client, reason egressconfig.Reason) {
 	tb.Helper()
 	want := []byte{21, 3, 3, 0, 2, 2, reason.Alert()}
 	if diff := cmp.Diff(want, assertClosed(tb, c)); diff != "" {
 		tb.Errorf("want the alert of %s (-want +got):\n%s", reason, diff)
 	}
+	_ = c.Close()
 }
 
 func assertEcho(tb testing.TB, conn io.ReadWriter, text string) {

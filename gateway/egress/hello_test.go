@@ -5,6 +5,7 @@ package egress_test
 
 import (
 	"crypto/tls"
+	"slices"
 	"testing"
 
 	"github.com/chattenant/chattenant/api/egressconfig"
@@ -82,10 +83,10 @@ func TestAHelloMayComeInPieces(t *testing.T) {
 	g := startGateway(t, nil)
 	first := hellotest.InRecordsOf(5, hellotest.For(t, mailHost))
 	c := g.establish(t, mail)
-	for _, b := range first {
-		c.send(t, string(b))
+	for piece := range slices.Chunk(first, 3) {
+		c.send(t, string(piece))
 	}
-	if answer, err := c.reader.Peek(1); err != nil || answer[0] != 22 {
+	if answer, err := c.reader.Peek(7); err != nil || answer[0] != 22 {
 		t.Errorf("the recipient answered %x, %v; want a handshake record", answer, err)
 	}
 }

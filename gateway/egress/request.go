@@ -5,14 +5,15 @@ package egress
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
-	"os"
+	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/chattenant/chattenant/api/egressconfig"
 )
@@ -35,11 +36,27 @@ type request struct {
 	*bufio.Reader
 
 	limit *io.LimitedReader
+	conn  *noting
 }
 
 func newRequest(conn io.Reader) *request {
-	limit := &io.LimitedReader{R: conn, N: maxRequestBytes}
-	return &request{Reader: bufio.NewReader(limit), limit: limit}
+	noting := &noting{Reader: conn}
+	limit := &io.LimitedReader{R: noting, N: maxRequestBytes}
+	return &request{Reader: bufio.NewReader(limit), limit: limit, conn: noting}
+}
+
+// noting keeps the error of reading: a parser that was in the middle of something calls it malformed.
+type noting struct {
+	io.Reader
+
+	err error
+}
+
+// Read implements io.Reader.
+func (n *noting) Read(p []byte) (int, error) {
+	read, err := n.Reader.Read(p)
+	n.err = err
+	return read, err
 }
 
 // endpoint reads the request and returns what it wants to be connected to. The target of the request line is all that
@@ -53,8 +70,8 @@ func (r *request) endpoint() (egressconfig.Endpoint, error) {
 		return endpointOf(head)
 	case tooLarge:
 		return egressconfig.Endpoint{}, refuse(http.StatusRequestHeaderFieldsTooLarge, egressconfig.ReasonMalformedRequest)
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return egressconfig.Endpoint{}, fmt.Errorf("read request: %w", err)
+	case r.conn.err != nil:
+		return egressconfig.Endpoint{}, fmt.Errorf("read request: %w", r.conn.err)
 	default:
 		return egressconfig.Endpoint{}, refuse(http.StatusBadRequest, egressconfig.ReasonMalformedRequest)
 	}
@@ -65,7 +82,7 @@ func endpointOf(head *http.Request) (egressconfig.Endpoint, error) {
 	if head.Method != http.MethodConnect || head.Proto != "HTTP/1.1" {
 		return egressconfig.Endpoint{}, refuse(http.StatusMethodNotAllowed, egressconfig.ReasonMethodNotAllowed)
 	}
-	if len(head.TransferEncoding) > 0 || head.ContentLength != 0 || promisesMore(head.Header) {
+	if len(head.TransferEncoding) > 0 || head.ContentLength != 0 || !plain(head.Header) {
 		return egressconfig.Endpoint{}, refuse(http.StatusBadRequest, egressconfig.ReasonMalformedRequest)
 	}
 	endpoint, err := egressconfig.ParseEndpoint(head.RequestURI)
@@ -75,14 +92,24 @@ func endpointOf(head *http.Request) (egressconfig.Endpoint, error) {
 	return endpoint, nil
 }
 
-// promisesMore finds headers that would give the bytes after the request another meaning than the connection's.
-func promisesMore(header http.Header) bool {
-	for _, name := range []string{"Content-Length", "Transfer-Encoding", "Trailer", "Expect", "Upgrade"} {
-		if _, there := header[name]; there {
-			return true
+// plain finds no header that is malformed, or would give the bytes after the request another meaning than the
+// connection's.
+func plain(header http.Header) bool {
+	for name, values := range header {
+		if !httpguts.ValidHeaderFieldName(name) || slices.Contains(meaningful(), name) {
+			return false
+		}
+		for _, value := range values {
+			if !httpguts.ValidHeaderFieldValue(value) {
+				return false
+			}
 		}
 	}
-	return false
+	return true
+}
+
+func meaningful() []string {
+	return []string{"Content-Length", "Transfer-Encoding", "Trailer", "Expect", "Upgrade"}
 }
 
 // established answers a CONNECT whose endpoint may be connected to.

@@ -66,7 +66,7 @@ func TestWhatIsDeclaredNoLongerIsCutAndTheRestGoesOn(t *testing.T) {
 				t.Errorf("cut only after %s", took)
 			}
 			assertEcho(t, crm, "still here")
-			g.assertDecided(t, egressconfig.ReasonWithdrawn)
+			g.assertDecided(t, egress.ResultCut)
 		})
 	}
 }

@@ -19,7 +19,7 @@ import (
 const (
 	bridge       = "br0"
 	outsideLink  = "outside0"
-	outsideHost  = "192.0.2.2"
+	outsideHost  = "11.22.33.2"
 	hostPrefix   = "/32"
 	networkWidth = "/24"
 )
@@ -91,6 +91,7 @@ func wireOutside(ctx context.Context, controlPlane, outside int) error {
 		"addr replace " + topology.OutsideGateway + networkWidth + " dev " + outsideLink,
 		"link set " + outsideLink + " up",
 		"route replace " + topology.MetadataAddress + hostPrefix + " via " + outsideHost,
+		"route replace " + topology.SpecialCIDR + " via " + outsideHost,
 	}
 	if err := batch(ctx, controlPlane, inside); err != nil {
 		return err

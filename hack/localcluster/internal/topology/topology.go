@@ -35,11 +35,15 @@ const (
 // RegionLabel is set by the administrator; a kubelet may not change it, as it could topology.kubernetes.io/region.
 const RegionLabel = "node-restriction.kubernetes.io/region"
 
-// The outside plays the internet. RFC 5737 reserves its network for documentation.
+// The outside plays the internet. Its network is one of the public internet's, since egress gateways refuse all others;
+// the machines have no uplink, so nothing that is sent there leaves them.
 const (
-	OutsideCIDR    = "192.0.2.0/24"
-	OutsideGateway = "192.0.2.1"
-	OutsideDNS     = "192.0.2.53"
+	OutsideCIDR    = "11.22.33.0/24"
+	OutsideGateway = "11.22.33.1"
+	OutsideDNS     = "11.22.33.53"
+	// SpecialCIDR is reserved for documentation (RFC 5737). A server in it stands for what must never be a recipient's
+	// address.
+	SpecialCIDR = "192.0.2.0/24"
 	// MetadataAddress is where clouds serve credentials to whatever runs on a machine.
 	MetadataAddress = "169.254.169.254"
 )
@@ -85,13 +89,15 @@ type OutsideServer struct {
 	Address string
 }
 
-// OutsideServers returns the servers of the outside. The first also answers for every other name below "example".
+// OutsideServers returns the servers of the outside. The first also answers for every other name below "example", the
+// last has an address in SpecialCIDR.
 func OutsideServers() []OutsideServer {
 	return []OutsideServer{
-		{Name: "any.example", Address: "192.0.2.10"},
-		{Name: "crm.example", Address: "192.0.2.11"},
-		{Name: "mail.example", Address: "192.0.2.12"},
-		{Name: "elsewhere.example", Address: "192.0.2.13"},
+		{Name: "any.example", Address: "11.22.33.10"},
+		{Name: "crm.example", Address: "11.22.33.11"},
+		{Name: "mail.example", Address: "11.22.33.12"},
+		{Name: "elsewhere.example", Address: "11.22.33.13"},
+		{Name: "special.example", Address: "192.0.2.10"},
 	}
 }
 
