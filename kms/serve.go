@@ -12,6 +12,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"github.com/chattenant/chattenant/api/kmshelper"
+	"github.com/chattenant/chattenant/chatserver/egress"
 	"github.com/chattenant/chattenant/kms/internal/aws"
 	"github.com/chattenant/chattenant/kms/internal/failure"
 	"github.com/chattenant/chattenant/kms/internal/google"
@@ -71,6 +72,9 @@ func open(ctx context.Context, request *kmshelper.Request, way network.Way) (tin
 	}
 	if err := errors.Join(request.Identity.Validate(key.Cloud)...); err != nil {
 		return nil, failure.Unusable("the identity's %v", err)
+	}
+	if request.Egress != nil {
+		way.Dial = egress.New(*request.Egress).DialContext
 	}
 	if key.Cloud == kmshelper.AWS {
 		return aws.Open(ctx, key, request.Identity, way.To(key.Hosts()))

@@ -10,7 +10,11 @@
 // what to do about it and holds nothing secret, and its exit status says which kind of failure it is.
 package kmshelper
 
-import "time"
+import (
+	"time"
+
+	"github.com/chattenant/chattenant/api/egressconfig"
+)
 
 // The program's exit statuses. Any other, or a signal, says that it broke down.
 const (
@@ -46,6 +50,8 @@ type Request struct {
 	// URI names the key, see ParseKey.
 	URI      string   `json:"uri"`
 	Identity Identity `json:"identity"`
+	// Egress leads to the key service. Without it the program connects directly.
+	Egress *egressconfig.Client `json:"egress,omitempty"`
 	// Data is a keyset to encrypt, or the ciphertext of one.
 	Data []byte `json:"data"`
 	// AssociatedData is what the ciphertext is bound to.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/chattenant/chattenant/api/egressconfig"
 )
 
 // Identity of this file format.
@@ -31,6 +33,9 @@ type ChatServerConfiguration struct {
 	TLS      KeyPair  `json:"tls"`
 	Database Database `json:"database"`
 	Sealing  Sealing  `json:"sealing"`
+	// Egress leads to whatever is outside of the tenant. Without it connections are made directly, which the network
+	// policies of a tenant's namespace do not let through.
+	Egress *egressconfig.Client `json:"egress,omitempty"`
 	// DrainSeconds bounds a graceful stop: how long open sockets get to leave.
 	DrainSeconds int32 `json:"drainSeconds"`
 }
@@ -110,7 +115,18 @@ func (c *ChatServerConfiguration) Validate() error {
 	errs = append(errs, missing(c.required()...)...)
 	errs = append(errs, c.validateOrigins()...)
 	errs = append(errs, c.Sealing.validate()...)
+	errs = append(errs, c.validateEgress()...)
 	return errors.Join(append(errs, c.validateNumbers()...)...)
+}
+
+func (c *ChatServerConfiguration) validateEgress() (errs []error) {
+	if c.Egress == nil {
+		return nil
+	}
+	for _, err := range c.Egress.Validate() {
+		errs = append(errs, fmt.Errorf("egress.%w", err))
+	}
+	return errs
 }
 
 type field struct{ path, value string }

@@ -160,7 +160,7 @@ const (
 
 // openStore opens the database, waiting for one that is not there yet.
 func (s *Server) openStore(ctx context.Context) (*store.Store, error) {
-	keys, err := kek.Open(s.config.Sealing)
+	keys, err := kek.Open(s.config.Sealing, s.config.Egress)
 	if err != nil {
 		return nil, err
 	}

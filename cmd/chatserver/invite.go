@@ -150,7 +150,7 @@ func openIdentity(
 }
 
 func openStore(ctx context.Context, config *serverconfig.ChatServerConfiguration) (*store.Store, error) {
-	keys, err := kek.Open(config.Sealing)
+	keys, err := kek.Open(config.Sealing, config.Egress)
 	if err != nil {
 		return nil, err
 	}

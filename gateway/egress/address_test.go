@@ -4,6 +4,7 @@
 package egress_test
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -161,5 +162,24 @@ func TestTheRealDiallerResolvesNothing(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	if got := conn.RemoteAddr().String(); got != server.String() {
 		t.Errorf("connected to %s, want %s", got, server)
+	}
+}
+
+// namedResolver keeps the names that it is asked for.
+type namedResolver struct{ names chan string }
+
+func (r namedResolver) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+	r.names <- host
+	return nil, nil
+}
+
+// TestANameIsLookedUpAsItIs: without the dot Go would try the pod's search path, so the names of the cluster, first.
+func TestANameIsLookedUpAsItIs(t *testing.T) {
+	resolver := namedResolver{make(chan string, 1)}
+	g := startGatewayWith(t, nil, func(o *egress.Options) { o.Resolver = resolver })
+	c, response := g.ask(t, connectTo(mail))
+	assertDenied(t, c, response, http.StatusForbidden, egressconfig.ReasonNotResolved)
+	if got := <-resolver.names; got != mailHost+"." {
+		t.Errorf("asked for %q", got)
 	}
 }

@@ -12,17 +12,24 @@ import (
 	"os/exec"
 	"time"
 
+	"github.com/chattenant/chattenant/api/egressconfig"
 	"github.com/chattenant/chattenant/api/kmshelper"
 	"github.com/chattenant/chattenant/api/serverconfig"
 	"github.com/chattenant/chattenant/chatserver/seal"
 )
 
-// FromKMS uses a key of a cloud's key management service, through the helper program.
-func FromKMS(config serverconfig.KMS) Key {
-	return Key{KEK: cloudKey(config), Generation: config.Generation, Name: "kms " + config.URI, Remote: true}
+// FromKMS uses a key of a cloud's key management service through the helper program, which connects to it directly.
+func FromKMS(config serverconfig.KMS) Key { return kmsThrough(nil, config) }
+
+func kmsThrough(gateway *egressconfig.Client, config serverconfig.KMS) Key {
+	return Key{KEK: cloudKey{config, gateway}, Generation: config.Generation, Name: "kms " + config.URI, Remote: true}
 }
 
-type cloudKey serverconfig.KMS
+type cloudKey struct {
+	serverconfig.KMS
+
+	gateway *egressconfig.Client
+}
 
 func (k cloudKey) EncryptWithContext(ctx context.Context, plaintext, associatedData []byte) ([]byte, error) {
 	out, err := k.ask(ctx, kmshelper.Encrypt, plaintext, associatedData)
@@ -41,7 +48,8 @@ func (k cloudKey) ask(
 	ctx context.Context, operation kmshelper.Operation, data, associatedData []byte,
 ) ([]byte, error) {
 	in, err := json.Marshal(kmshelper.Request{
-		Operation: operation, URI: k.URI, Identity: k.Identity, Data: data, AssociatedData: associatedData,
+		Operation: operation, URI: k.URI, Identity: k.Identity, Egress: k.gateway, Data: data,
+		AssociatedData: associatedData,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("write request for the key service: %w", err)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/chattenant/chattenant/api/egressconfig"
 	"github.com/chattenant/chattenant/api/serverconfig"
 )
 
@@ -30,12 +31,13 @@ func NewRing(keys ...Key) (*Ring, error) {
 	return &Ring{keys: sorted}, nil
 }
 
-// Open prepares the configured keys. It does not ask them anything yet.
-func Open(config serverconfig.Sealing) (*Ring, error) {
+// Open prepares the configured keys. It does not ask them anything yet. Those that live outside are reached through the
+// egress gateway if there is one, and directly if it is nil.
+func Open(config serverconfig.Sealing, gateway *egressconfig.Client) (*Ring, error) {
 	configured := append([]serverconfig.KeyEncryptionKey{config.KeyEncryptionKey}, config.Previous...)
 	keys := make([]Key, 0, len(configured))
 	for i := range configured {
-		key, err := open(&configured[i])
+		key, err := open(&configured[i], gateway)
 		if err != nil {
 			return nil, fmt.Errorf("key-encryption key of generation %d: %w", configured[i].Generation(), err)
 		}
@@ -44,14 +46,14 @@ func Open(config serverconfig.Sealing) (*Ring, error) {
 	return NewRing(keys...)
 }
 
-func open(config *serverconfig.KeyEncryptionKey) (Key, error) {
+func open(config *serverconfig.KeyEncryptionKey, gateway *egressconfig.Client) (Key, error) {
 	switch {
 	case config.SecretKey != nil:
 		return FromSecret(*config.SecretKey), nil
 	case config.VaultTransit != nil:
-		return FromVaultTransit(*config.VaultTransit), nil
+		return vaultTransitThrough(gateway, *config.VaultTransit), nil
 	case config.KMS != nil:
-		return FromKMS(*config.KMS), nil
+		return kmsThrough(gateway, *config.KMS), nil
 	default:
 		return Key{}, errors.New("no provider is configured")
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/openbao/openbao/api/v2"
 	"k8s.io/utils/clock"
 
+	"github.com/chattenant/chattenant/api/egressconfig"
 	"github.com/chattenant/chattenant/api/serverconfig"
 	"github.com/chattenant/chattenant/chatserver/seal"
 )
@@ -23,9 +24,13 @@ import (
 // callTimeout bounds each call of a key service, logging in included.
 const callTimeout = 10 * time.Second
 
-// FromVaultTransit uses a key of the transit engine of Vault or OpenBao.
-func FromVaultTransit(config serverconfig.VaultTransit) Key {
-	t := &transit{config: config, session: vaultSession{config: config, clock: clock.RealClock{}}}
+// FromVaultTransit uses a key of the transit engine of Vault or OpenBao, which it connects to directly.
+func FromVaultTransit(config serverconfig.VaultTransit) Key { return vaultTransitThrough(nil, config) }
+
+func vaultTransitThrough(gateway *egressconfig.Client, config serverconfig.VaultTransit) Key {
+	t := &transit{config: config, session: vaultSession{
+		config: config, dial: dialThrough(gateway), clock: clock.RealClock{},
+	}}
 	return Key{
 		KEK: t, Generation: config.Generation, Remote: true, Version: transitVersion,
 		Name: fmt.Sprintf("vaultTransit %s %s/%s", config.Address, config.MountPath, config.Key),

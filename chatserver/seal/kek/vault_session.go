@@ -21,7 +21,9 @@ import (
 	"github.com/openbao/openbao/api/v2"
 	"k8s.io/utils/clock"
 
+	"github.com/chattenant/chattenant/api/egressconfig"
 	"github.com/chattenant/chattenant/api/serverconfig"
+	"github.com/chattenant/chattenant/chatserver/egress"
 )
 
 const (
@@ -36,11 +38,22 @@ const (
 // vaultSession is a client that has logged in, made anew when it is a minute old or was ended. Safe for concurrent use.
 type vaultSession struct {
 	config serverconfig.VaultTransit
+	dial   dialFunc
 	clock  clock.PassiveClock
 
 	mu      sync.Mutex
 	current *api.Client
 	since   time.Time
+}
+
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// dialThrough connects by way of the egress gateway, or directly where there is none.
+func dialThrough(gateway *egressconfig.Client) dialFunc {
+	if gateway == nil {
+		return (&net.Dialer{Timeout: dialTimeout}).DialContext
+	}
+	return egress.New(*gateway).DialContext
 }
 
 // client says whether the session is older than the call.
@@ -51,7 +64,7 @@ func (s *vaultSession) client(ctx context.Context) (client *api.Client, older bo
 		return s.current, true, nil
 	}
 	s.current = nil
-	if client, err = newVaultClient(s.config); err != nil {
+	if client, err = newVaultClient(s.config, s.dial); err != nil {
 		return nil, false, err
 	}
 	if err := logIn(ctx, client, s.config.Auth); err != nil {
@@ -70,7 +83,7 @@ func (s *vaultSession) end() {
 
 // newVaultClient takes nothing from the environment and follows no redirect. It does not try again either: those who
 // call it do.
-func newVaultClient(config serverconfig.VaultTransit) (*api.Client, error) {
+func newVaultClient(config serverconfig.VaultTransit, dial dialFunc) (*api.Client, error) {
 	tlsConfig, err := vaultTLS(config)
 	if err != nil {
 		return nil, err
@@ -81,7 +94,7 @@ func newVaultClient(config serverconfig.VaultTransit) (*api.Client, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Transport: brief{&http.Transport{
 				TLSClientConfig: tlsConfig, TLSHandshakeTimeout: dialTimeout, ForceAttemptHTTP2: true,
-				DialContext: (&net.Dialer{Timeout: dialTimeout}).DialContext,
+				DialContext: dial,
 				// An idle connection would be cut by whatever is in between before the next hour's calls.
 				IdleConnTimeout: sessionTime,
 			}},

@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/chattenant/chattenant/api/kmshelper"
+	"github.com/chattenant/chattenant/chatserver/egress"
 )
 
 // Error is a failure.
@@ -50,7 +51,12 @@ func Cause(err error) (text string, known bool) {
 	var dns *net.DNSError
 	var op *net.OpError
 	var certificate *tls.CertificateVerificationError
+	var denied *egress.DeniedError
 	switch {
+	case errors.As(err, &denied):
+		return denied.Error(), true
+	case errors.Is(err, egress.ErrGatewayUnavailable):
+		return err.Error(), true
 	case errors.Is(err, ErrForeign):
 		return ErrForeign.Error(), true
 	case errors.As(err, &dns):

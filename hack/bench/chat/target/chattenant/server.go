@@ -96,7 +96,7 @@ func sealing(site target.Site) serverconfig.Sealing {
 
 // employ makes the agent's account.
 func employ(ctx context.Context, site target.Site) error {
-	keys, err := kek.Open(sealing(site))
+	keys, err := kek.Open(sealing(site), nil)
 	if err != nil {
 		return fmt.Errorf("read key: %w", err)
 	}
