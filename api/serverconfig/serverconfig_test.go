@@ -75,6 +75,26 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 	}
 }
 
+func TestAnEgressGatewayIsNamedWholeOrNotAtAll(t *testing.T) {
+	const gateway = `egress: {address: "egress.chat-acme.svc:8444", serverName: egress.chat-acme.svc, ` +
+		"certFile: /egress/tls.crt, keyFile: /egress/tls.key, caFile: /egress/ca.crt}\n"
+	c, err := serverconfig.Parse([]byte(complete + gateway))
+	if err != nil || c.Egress == nil || c.Egress.CertFile != "/egress/tls.crt" {
+		t.Fatalf("read %+v, %v", c, err)
+	}
+	for _, test := range [][3]string{
+		{"egress.chat-acme.svc:8444", "egress.chat-acme.svc", "egress.address"},
+		{"serverName: egress.chat-acme.svc", "serverName: ''", "egress.serverName"},
+		{"/egress/tls.crt", "''", "egress.certFile"}, {"/egress/tls.key", "''", "egress.keyFile"},
+		{"/egress/ca.crt", "''", "egress.caFile"}, {"serverName", "name", "unknown field"},
+	} {
+		_, err := serverconfig.Parse([]byte(complete + strings.Replace(gateway, test[0], test[1], 1)))
+		if err == nil || !strings.Contains(err.Error(), test[2]) {
+			t.Errorf("Parse = %v, want %q named", err, test[2])
+		}
+	}
+}
+
 func TestKeysAreRotatedEveryNinetyDaysUnlessSaidOtherwise(t *testing.T) {
 	const key, day = "generation: 1}}", 24 * time.Hour
 	tests := map[string]struct {

@@ -31,15 +31,15 @@ func (e *DeniedError) Temporary() bool {
 // advice is one sentence for each reason.
 func advice(reason egressconfig.Reason) string {
 	sentences := map[egressconfig.Reason]string{
-		egressconfig.ReasonMethodNotAllowed: "chat server and gateway do not understand each other; run the same release of both",
-		egressconfig.ReasonMalformedRequest: "chat server and gateway do not understand each other; run the same release of both",
+		egressconfig.ReasonMethodNotAllowed: "chat server and gateway do not understand each other; run one release of both",
+		egressconfig.ReasonMalformedRequest: "chat server and gateway do not understand each other; run one release of both",
 		egressconfig.ReasonMalformedTarget:  "use a DNS name in lower case and a port; addresses cannot be reached",
 		egressconfig.ReasonNotDeclared: "no recipient that is effective now has this host and port; declare it in a " +
 			"SubProcessor, use that, and let its notice period end",
 		egressconfig.ReasonTotalLimit:           "the gateway has as many connections as it may; try again later",
 		egressconfig.ReasonRecipientLimit:       "this recipient has as many connections as it may; try again later",
 		egressconfig.ReasonNotResolved:          "DNS gives no address for this host; check its name and the cluster's DNS",
-		egressconfig.ReasonAddressRefused:       "the host has an address that is not on the public internet; ask the recipient why",
+		egressconfig.ReasonAddressRefused:       "the host has an address that is not public; ask the recipient why",
 		egressconfig.ReasonNotTLS:               "only TLS from the first byte passes; use a port with TLS, not STARTTLS",
 		egressconfig.ReasonHelloTimeout:         "the TLS handshake did not begin in time; try again later",
 		egressconfig.ReasonServerNameMissing:    "the TLS handshake names no server; use the host's name",

@@ -127,11 +127,13 @@ func TestEveryRefusalReachesTheCallerAsItsReason(t *testing.T) {
 		serverName string
 		want       egressconfig.Reason
 	}{
-		"not declared":      {fixedDNS{}, recipient, "evil.example:443", "", egressconfig.ReasonNotDeclared},
-		"another port":      {fixedDNS{}, recipient, "api.mailer.example:80", "", egressconfig.ReasonNotDeclared},
-		"an address":        {fixedDNS{}, recipient, "10.0.0.1:443", "", egressconfig.ReasonMalformedTarget},
-		"upper case":        {fixedDNS{}, recipient, "API.mailer.example:443", "", egressconfig.ReasonMalformedTarget},
-		"a private address": {fixedDNS{private: true}, recipient, "api.mailer.example:443", "", egressconfig.ReasonAddressRefused},
+		"not declared": {fixedDNS{}, recipient, "evil.example:443", "", egressconfig.ReasonNotDeclared},
+		"another port": {fixedDNS{}, recipient, "api.mailer.example:80", "", egressconfig.ReasonNotDeclared},
+		"an address":   {fixedDNS{}, recipient, "10.0.0.1:443", "", egressconfig.ReasonMalformedTarget},
+		"upper case":   {fixedDNS{}, recipient, "API.mailer.example:443", "", egressconfig.ReasonMalformedTarget},
+		"a private address": {
+			fixedDNS{private: true}, recipient, "api.mailer.example:443", "", egressconfig.ReasonAddressRefused,
+		},
 		"another name": {
 			fixedDNS{}, recipient, "api.mailer.example:443", "evil.example", egressconfig.ReasonServerNameMismatch,
 		},

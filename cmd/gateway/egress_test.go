@@ -66,7 +66,7 @@ func egressFiles(t *testing.T) (configFile, tlsDir string, pair tls.Certificate)
 }
 
 // ask sends a CONNECT to the gateway as the chat server would.
-func ask(t *testing.T, address string, pair tls.Certificate) (*http.Response, error) {
+func ask(t *testing.T, address string, pair tls.Certificate) (egressconfig.Reason, error) {
 	t.Helper()
 	proxy := &http.Client{Timeout: patience, Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -79,7 +79,11 @@ func ask(t *testing.T, address string, pair tls.Certificate) (*http.Response, er
 		t.Fatal(err)
 	}
 	request.URL.Opaque = "api.mailer.example:443"
-	return proxy.Do(request)
+	response, err := proxy.Do(request)
+	if err != nil {
+		return "", err
+	}
+	return egressconfig.Reason(response.Header.Get(egressconfig.DeniedHeader)), response.Body.Close()
 }
 
 func TestTheEgressGatewayFromStartToStop(t *testing.T) {
@@ -98,13 +102,8 @@ func TestTheEgressGatewayFromStartToStop(t *testing.T) {
 	defer stop()
 
 	eventually(t, "the gateway is ready", func() bool { return answers(t, probes, "/readyz", http.StatusOK) })
-	response, err := ask(t, clients, pair)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = response.Body.Close()
-	if got := response.Header.Get(egressconfig.DeniedHeader); got != string(egressconfig.ReasonNotDeclared) {
-		t.Errorf("denied for %q, want %s", got, egressconfig.ReasonNotDeclared)
+	if got, err := ask(t, clients, pair); err != nil || got != egressconfig.ReasonNotDeclared {
+		t.Errorf("denied for %q, %v; want %s", got, err, egressconfig.ReasonNotDeclared)
 	}
 	_, metrics := health(t, probes, "/metrics")
 	if want := `chattenant_egress_connections_total{result="NotDeclared"} 1`; !strings.Contains(metrics, want) {

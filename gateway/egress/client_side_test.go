@@ -37,13 +37,19 @@ func TestOnlyTheChatServersCertificateOpensTheGateway(t *testing.T) {
 		"of another tenant": func(_ *gateway, c *tls.Config) {
 			c.Certificates = []tls.Certificate{newAuthority(t).client(t, "chatserver")}
 		},
-		"of another component": func(g *gateway, c *tls.Config) { c.Certificates = []tls.Certificate{g.ca.client(t, "postgres")} },
-		"of a server":          func(g *gateway, c *tls.Config) { c.Certificates = []tls.Certificate{g.ca.server(t, "chatserver")} },
+		"of another component": func(g *gateway, c *tls.Config) {
+			c.Certificates = []tls.Certificate{g.ca.client(t, "postgres")}
+		},
+		"of a server": func(g *gateway, c *tls.Config) {
+			c.Certificates = []tls.Certificate{g.ca.server(t, "chatserver")}
+		},
 		"of yesterday": func(g *gateway, c *tls.Config) {
 			c.Certificates = []tls.Certificate{g.ca.issue(t, naming.EgressClientName, x509.ExtKeyUsageClientAuth, -time.Hour)}
 		},
-		"but an older TLS": func(_ *gateway, c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS12, tls.VersionTLS12 },
-		"but HTTP/2":       func(_ *gateway, c *tls.Config) { c.NextProtos = []string{"h2"} },
+		"but an older TLS": func(_ *gateway, c *tls.Config) {
+			c.MinVersion, c.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
+		},
+		"but HTTP/2": func(_ *gateway, c *tls.Config) { c.NextProtos = []string{"h2"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := startGateway(t, nil)
@@ -99,7 +105,9 @@ func TestSlowClientsAreCut(t *testing.T) {
 			go dribble(c.Conn, connectTo(mail))
 			return c
 		}, egress.ResultRequestTimeout},
-		"before the hello": {func(t *testing.T, g *gateway) io.Reader { return g.establish(t, mail) }, egressconfig.ReasonHelloTimeout},
+		"before the hello": {func(t *testing.T, g *gateway) io.Reader {
+			return g.establish(t, mail)
+		}, egressconfig.ReasonHelloTimeout},
 		"within the hello": {func(t *testing.T, g *gateway) io.Reader {
 			c := g.establish(t, mail)
 			go dribble(c.Conn, string(helloFor(t, mailHost)))
@@ -143,8 +151,10 @@ func TestLimitsAreTold(t *testing.T) {
 		limit  func(*egressconfig.Limits)
 		reason egressconfig.Reason
 	}{
-		"in total":      {func(l *egressconfig.Limits) { l.MaxConnections = 1 }, egressconfig.ReasonTotalLimit},
-		"per recipient": {func(l *egressconfig.Limits) { l.MaxConnectionsPerRecipient = 1 }, egressconfig.ReasonRecipientLimit},
+		"in total": {func(l *egressconfig.Limits) { l.MaxConnections = 1 }, egressconfig.ReasonTotalLimit},
+		"per recipient": {func(l *egressconfig.Limits) {
+			l.MaxConnectionsPerRecipient = 1
+		}, egressconfig.ReasonRecipientLimit},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := startGateway(t, test.limit)

@@ -69,18 +69,28 @@ func (c *client) send(tb testing.TB, text string) {
 	}
 }
 
-// response reads the gateway's answer.
-func (c *client) response(tb testing.TB) *http.Response {
+// verdict is the gateway's answer to a CONNECT.
+type verdict struct {
+	StatusCode int
+	Reason     egressconfig.Reason
+}
+
+// response reads the gateway's answer, to the end if it is a refusal.
+func (c *client) response(tb testing.TB) verdict {
 	tb.Helper()
 	response, err := http.ReadResponse(c.reader, &http.Request{Method: http.MethodConnect})
 	if err != nil {
 		tb.Fatalf("read response: %v", err)
 	}
-	return response
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		_, _ = io.Copy(io.Discard, response.Body)
+	}
+	return verdict{response.StatusCode, egressconfig.Reason(response.Header.Get(egressconfig.DeniedHeader))}
 }
 
 // ask sends a raw request and returns the connection and the answer.
-func (g *gateway) ask(tb testing.TB, request string) (*client, *http.Response) {
+func (g *gateway) ask(tb testing.TB, request string) (*client, verdict) {
 	tb.Helper()
 	c := g.client(tb)
 	c.send(tb, request)
@@ -96,7 +106,7 @@ func (g *gateway) establish(tb testing.TB, target string) *client {
 	tb.Helper()
 	c, response := g.ask(tb, connectTo(target))
 	if response.StatusCode != http.StatusOK {
-		tb.Fatalf("CONNECT %s: %s %s", target, response.Status, response.Header.Get(egressconfig.DeniedHeader))
+		tb.Fatalf("CONNECT %s: %+v", target, response)
 	}
 	return c
 }
@@ -112,13 +122,11 @@ func (g *gateway) reach(tb testing.TB, host, target string) *tls.Conn {
 }
 
 // assertDenied reads the refusal, and that nothing comes after it.
-func assertDenied(tb testing.TB, c *client, response *http.Response, status int, reason egressconfig.Reason) {
+func assertDenied(tb testing.TB, c *client, response verdict, status int, reason egressconfig.Reason) {
 	tb.Helper()
-	if response.StatusCode != status || response.Header.Get(egressconfig.DeniedHeader) != string(reason) {
-		tb.Errorf("answered %d %q, want %d %s", response.StatusCode,
-			response.Header.Get(egressconfig.DeniedHeader), status, reason)
+	if want := (verdict{status, reason}); response != want {
+		tb.Errorf("answered %+v, want %+v", response, want)
 	}
-	_, _ = io.CopyN(io.Discard, c, response.ContentLength)
 	if rest := assertClosed(tb, c); len(rest) > 0 {
 		tb.Errorf("more after the refusal: %q", rest)
 	}

@@ -95,6 +95,9 @@ func newTLSConfig(cert, key, roots []byte) (*tls.Config, error) {
 
 // onlyChatServer refuses what else the tenant's authority has signed.
 func onlyChatServer(state tls.ConnectionState) error {
+	if len(state.PeerCertificates) == 0 {
+		return errors.New("no client certificate")
+	}
 	if name := state.PeerCertificates[0].Subject.CommonName; name != naming.EgressClientName {
 		return fmt.Errorf("client certificate is of %q, want %q", name, naming.EgressClientName)
 	}

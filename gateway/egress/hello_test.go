@@ -5,6 +5,7 @@ package egress_test
 
 import (
 	"crypto/tls"
+	"net/http"
 	"slices"
 	"testing"
 
@@ -21,18 +22,24 @@ func TestWhatFollowsTheAnswerMustBeTLSForTheDeclaredHost(t *testing.T) {
 		first  []byte
 		reason egressconfig.Reason
 	}{
-		"another name":           {hellotest.For(t, "evil.example"), egressconfig.ReasonServerNameMismatch},
-		"a name below":           {hellotest.For(t, "x."+mailHost), egressconfig.ReasonServerNameMismatch},
-		"a name above":           {hellotest.For(t, "mailer.example"), egressconfig.ReasonServerNameMismatch},
-		"upper case":             {hellotest.For(t, "API.mailer.example"), egressconfig.ReasonServerNameMismatch},
-		"a zero byte":            {hellotest.For(t, mailHost+"\x00.evil.example"), egressconfig.ReasonServerNameMismatch},
-		"the address":            {hellotest.For(t, mailAddr), egressconfig.ReasonServerNameMismatch},
-		"a trailing dot":         {hellotest.For(t, mailHost+"."), egressconfig.ReasonNotTLS},
-		"no name":                {hellotest.WithoutName(t), egressconfig.ReasonServerNameMissing},
-		"an empty name":          {hellotest.WithExtension(t, hellotest.WithoutName(t), 0, sni("")), egressconfig.ReasonNotTLS},
-		"two names":              {hellotest.WithExtension(t, named, 0, sni("evil.example")), egressconfig.ReasonNotTLS},
-		"another name in pieces": {hellotest.InRecordsOf(3, hellotest.For(t, "evil.example")), egressconfig.ReasonServerNameMismatch},
-		"ECH":                    {hellotest.WithExtension(t, named, ech, hellotest.OuterECH()), egressconfig.ReasonEncryptedClientHello},
+		"another name":   {hellotest.For(t, "evil.example"), egressconfig.ReasonServerNameMismatch},
+		"a name below":   {hellotest.For(t, "x."+mailHost), egressconfig.ReasonServerNameMismatch},
+		"a name above":   {hellotest.For(t, "mailer.example"), egressconfig.ReasonServerNameMismatch},
+		"upper case":     {hellotest.For(t, "API.mailer.example"), egressconfig.ReasonServerNameMismatch},
+		"a zero byte":    {hellotest.For(t, mailHost+"\x00.evil.example"), egressconfig.ReasonServerNameMismatch},
+		"the address":    {hellotest.For(t, mailAddr), egressconfig.ReasonServerNameMismatch},
+		"a trailing dot": {hellotest.For(t, mailHost+"."), egressconfig.ReasonNotTLS},
+		"no name":        {hellotest.WithoutName(t), egressconfig.ReasonServerNameMissing},
+		"an empty name": {
+			hellotest.WithExtension(t, hellotest.WithoutName(t), 0, sni("")), egressconfig.ReasonNotTLS,
+		},
+		"two names": {hellotest.WithExtension(t, named, 0, sni("evil.example")), egressconfig.ReasonNotTLS},
+		"another name in pieces": {
+			hellotest.InRecordsOf(3, hellotest.For(t, "evil.example")), egressconfig.ReasonServerNameMismatch,
+		},
+		"ECH": {
+			hellotest.WithExtension(t, named, ech, hellotest.OuterECH()), egressconfig.ReasonEncryptedClientHello,
+		},
 		"ECH without a name": {
 			hellotest.WithExtension(t, hellotest.WithoutName(t), ech, hellotest.OuterECH()),
 			egressconfig.ReasonEncryptedClientHello,
@@ -69,7 +76,7 @@ func sni(name string) []byte {
 	return append([]byte{0, n + 3, 0, 0, n}, name...)
 }
 
-// TestABrowsersGreaseIsRefusedToo: a GREASE extension looks like a real one to everybody but its receiver.
+// TestAnExtensionThatOnlyLooksEncryptedIsRefusedToo: GREASE looks like the real thing to everybody but its receiver.
 func TestAnExtensionThatOnlyLooksEncryptedIsRefusedToo(t *testing.T) {
 	g := startGateway(t, nil)
 	c := g.establish(t, mail)
@@ -99,8 +106,8 @@ func TestAHelloThatDoesNotWaitIsJudgedAlike(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := startGateway(t, nil)
 			c, response := g.ask(t, connectTo(mail)+string(hellotest.For(t, name)))
-			if response.StatusCode != 200 {
-				t.Fatal(response.Status)
+			if response.StatusCode != http.StatusOK {
+				t.Fatalf("answered %+v", response)
 			}
 			if reason != "" {
 				assertAlert(t, c, reason)

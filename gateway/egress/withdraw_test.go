@@ -210,7 +210,7 @@ func TestARedirectLeadsNowhereElse(t *testing.T) {
 		DialContext: func(_ context.Context, _, target string) (net.Conn, error) {
 			c, response := g.ask(t, connectTo(target))
 			if response.StatusCode != http.StatusOK {
-				return nil, &net.OpError{Op: "dial", Err: net.UnknownNetworkError(response.Header.Get(egressconfig.DeniedHeader))}
+				return nil, &net.OpError{Op: "dial", Err: net.UnknownNetworkError(response.Reason)}
 			}
 			return c, nil
 		},
