@@ -103,6 +103,12 @@ type VersionStatus struct {
 	// +kubebuilder:validation:MaxLength=500
 	ChatServer string `json:"chatServer,omitempty"`
 
+	// egressGateway is the egress gateway's image, absent where there is none.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=500
+	EgressGateway string `json:"egressGateway,omitempty"`
+
 	// postgres is the database's image.
 	// +optional
 	// +kubebuilder:validation:MinLength=1

@@ -32,7 +32,6 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.database) == has(oldSelf.database)",message="database can be neither added nor removed later: volumes are not resized in this release"
 // +kubebuilder:validation:XValidation:rule="!has(self.encryption) || self.encryption.provider == 'Secret'",message="this release keeps the key-encryption key in a Secret: leave spec.encryption out or set provider to Secret"
 // +kubebuilder:validation:XValidation:rule="(has(self.encryption) && has(self.encryption.secret) ? self.encryption.secret.generation : 1) - (has(oldSelf.encryption) && has(oldSelf.encryption.secret) ? oldSelf.encryption.secret.generation : 1) in [0, 1]",message="encryption.secret.generation counts rotations: it stays or grows by one, and is 1 where it is left out"
-// +kubebuilder:validation:XValidation:rule="!has(self.subProcessors)",message="this release opens no egress, so it cannot honour spec.subProcessors: leave the field out; SubProcessor resources can already be recorded"
 // +kubebuilder:validation:XValidation:rule="!has(self.backup)",message="this release takes no backups, so it cannot honour spec.backup: leave the field out"
 // +kubebuilder:validation:XValidation:rule="!has(self.hibernation)",message="this release does not put tenants to sleep, so it cannot honour spec.hibernation: leave the field out"
 type ChatTenantSpec struct {
@@ -142,6 +141,15 @@ type ChatTenantStatus struct {
 	// encryption says which key protects the tenant's data. It never holds key material.
 	// +optional
 	Encryption *EncryptionStatus `json:"encryption,omitempty"`
+
+	// subProcessors lists every recipient that the tenant uses, those that these engage, and those that were once
+	// effective for it. At most 256: then the longest retired fall out first.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=256
+	SubProcessors []SubProcessorStatus `json:"subProcessors,omitempty"`
 
 	// versions are the images that the tenant's pods run.
 	// +optional

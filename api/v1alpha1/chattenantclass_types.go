@@ -68,7 +68,6 @@ type IssuerReference struct {
 type Image string
 
 // Images are what tenants' pods run.
-// +kubebuilder:validation:XValidation:rule="!has(self.egressGateway)",message="this release runs no egress gateway: leave images.egressGateway out"
 type Images struct {
 	// chatServer is the chat server's image.
 	// +required
@@ -79,7 +78,8 @@ type Images struct {
 	// +optional
 	Postgres Image `json:"postgres,omitempty"`
 
-	// egressGateway is the egress gateway's image.
+	// egressGateway is the egress gateway's image: the program gateway. It is needed as soon as a tenant of the class uses
+	// a recipient with endpoints.
 	// +optional
 	EgressGateway Image `json:"egressGateway,omitempty"`
 }

@@ -20,6 +20,9 @@ const (
 	ConditionCertificatesReady = "CertificatesReady"
 	// ConditionDatabaseReady says that PostgreSQL accepts connections.
 	ConditionDatabaseReady = "DatabaseReady"
+	// ConditionSubProcessorsEnforced says that the network lets the tenant reach its effective recipients and no others, as
+	// far as the operator can know: see docs/spec/chattenant.md.
+	ConditionSubProcessorsEnforced = "SubProcessorsEnforced"
 	// ConditionChatServerReady says that every chat server replica is ready and current.
 	ConditionChatServerReady = "ChatServerReady"
 	// ConditionEndpointReady says that the tenant's host is its own and has pods behind it.
@@ -52,8 +55,10 @@ const (
 	ReasonClassNotFound = "ClassNotFound"
 	// ReasonRegionNotFound: spec.region names no DataRegion.
 	ReasonRegionNotFound = "RegionNotFound"
-	// ReasonResidencyViolated: the region lies outside spec.residency.jurisdictions.
+	// ReasonResidencyViolated: the region, its backup store or a recipient lies outside spec.residency.jurisdictions.
 	ReasonResidencyViolated = "ResidencyViolated"
+	// ReasonEgressImageMissing: the tenant uses a recipient with endpoints, and its class has no images.egressGateway.
+	ReasonEgressImageMissing = "EgressImageMissing"
 	// ReasonHostTaken: an older tenant has the same spec.endpoint.host.
 	ReasonHostTaken = "HostTaken"
 	// ReasonNamespaceNotOurs: a namespace of the tenant's name exists and was not made for a ChatTenant.
@@ -82,6 +87,18 @@ const (
 	ReasonCertificatesFailed = "CertificatesFailed"
 	// ReasonDatabaseAvailable: PostgreSQL accepts connections.
 	ReasonDatabaseAvailable = "DatabaseAvailable"
+	// ReasonNothingReachable: no recipient is effective, and there is no way out.
+	ReasonNothingReachable = "NothingReachable"
+	// ReasonRecipientsEnforced: every egress gateway runs and was told what is effective now.
+	ReasonRecipientsEnforced = "RecipientsEnforced"
+	// ReasonEgressUpdating: egress gateways are being told what is effective now.
+	ReasonEgressUpdating = "EgressUpdating"
+	// ReasonRecipientNotFound: spec.subProcessors.use, or a chain of parents, names no SubProcessor, or goes in a circle.
+	ReasonRecipientNotFound = "RecipientNotFound"
+	// ReasonRecipientOutside: a recipient lies outside spec.residency.jurisdictions and is kept closed.
+	ReasonRecipientOutside = "RecipientOutsideJurisdictions"
+	// ReasonRecipientNotDeclared: the tenant needs a host that no effective recipient covers; the message names both.
+	ReasonRecipientNotDeclared = "RecipientNotDeclared"
 	// ReasonChatServerAvailable: every replica is ready and current.
 	ReasonChatServerAvailable = "ChatServerAvailable"
 	// ReasonPodsStarting: pods exist and are not ready yet.

@@ -27,6 +27,9 @@ const (
 
 	// AnnotationTenantUID is a namespace's record: the UID of the ChatTenant it was made for.
 	AnnotationTenantUID = "chattenant.io/tenant-uid"
+	// AnnotationEgressRevision on an egress gateway's pod is the operator's word that its configuration changed: kubelet
+	// then refreshes the pod's volumes at once. It is all that the operator may write on a pod.
+	AnnotationEgressRevision = "chattenant.io/egress-revision"
 	// AnnotationConfirmDeletion must hold a ChatTenant's own name before it may be deleted.
 	AnnotationConfirmDeletion = "chattenant.io/confirm-deletion"
 

@@ -27,8 +27,18 @@ const (
 // +kubebuilder:validation:Enum=AccountEmail;AccountIdentity;VisitorContact;VisitorAddress;Transcript;Attachment;Backup;KeyOperation;Aggregate
 type DataCategory string
 
-// SubProcessorSpec is the record of a recipient, as it is published.
+// SubProcessorSpec is the record of a recipient, as it is published. What customers were told cannot change afterwards: a
+// recipient that does something else, somewhere else or by another way is another SubProcessor, with its own notice.
 // +kubebuilder:validation:XValidation:rule="self.noticedAt <= self.effectiveFrom",message="effectiveFrom must not be before noticedAt: customers are told first"
+// +kubebuilder:validation:XValidation:rule="self.legalName == oldSelf.legalName",message="legalName cannot change: customers were told; create another SubProcessor with its own notice"
+// +kubebuilder:validation:XValidation:rule="self.purpose == oldSelf.purpose",message="purpose cannot change: customers were told; create another SubProcessor with its own notice"
+// +kubebuilder:validation:XValidation:rule="self.dataCategories == oldSelf.dataCategories",message="dataCategories cannot change: customers were told; create another SubProcessor with its own notice"
+// +kubebuilder:validation:XValidation:rule="self.locations == oldSelf.locations",message="locations cannot change: customers were told; create another SubProcessor with its own notice"
+// +kubebuilder:validation:XValidation:rule="self.transfer == oldSelf.transfer",message="transfer cannot change: customers were told; create another SubProcessor with its own notice"
+// +kubebuilder:validation:XValidation:rule="self.noticedAt == oldSelf.noticedAt",message="noticedAt cannot change: customers were told; create another SubProcessor with its own notice"
+// +kubebuilder:validation:XValidation:rule="has(self.parent) == has(oldSelf.parent) && (!has(self.parent) || self.parent == oldSelf.parent)",message="parent cannot change: customers were told; create another SubProcessor with its own notice"
+// +kubebuilder:validation:XValidation:rule="has(self.endpoints) == has(oldSelf.endpoints) && (!has(self.endpoints) || self.endpoints == oldSelf.endpoints)",message="endpoints cannot change: customers were told; create another SubProcessor with its own notice"
+// +kubebuilder:validation:XValidation:rule="self.effectiveFrom >= oldSelf.effectiveFrom",message="effectiveFrom can only move later: customers were told of the day"
 type SubProcessorSpec struct {
 	// legalName is the recipient's registered name.
 	// +required

@@ -40,13 +40,13 @@ const (
 // TLSSecretNames are the Secrets that cert-manager makes from Certificates. cert-manager leaves them behind when a
 // Certificate goes, so teardown deletes them by name; the operator cannot list Secrets.
 func TLSSecretNames() []string {
-	return []string{certInternalCA, certPostgresServer, certPostgresClient, certEndpoint}
+	return append([]string{certInternalCA, certPostgresServer, certPostgresClient, certEndpoint}, EgressSecretNames()...)
 }
 
 // Certificates are the tenant's own certification authority with what it signs, and the public certificate of its
 // endpoint. Each tenant has its own authority, so a certificate of one opens nothing of another.
 func Certificates(in Input) []Object {
-	return []Object{
+	return append([]Object{
 		issuer(in, issuerSelfSigned, certmanagerv1ac.IssuerSpec().WithSelfSigned(certmanagerv1ac.SelfSignedIssuer())),
 		authority(in),
 		issuer(in, issuerInternal, certmanagerv1ac.IssuerSpec().
@@ -54,7 +54,7 @@ func Certificates(in Input) []Object {
 		postgresServer(in),
 		postgresClient(in),
 		endpoint(in),
-	}
+	}, egressCertificates(in)...)
 }
 
 func issuer(

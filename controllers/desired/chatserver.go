@@ -27,10 +27,10 @@ const (
 	retiredReplicaSets = 2
 )
 
-// ChatServer is the tenant's chat server. It returns nil while the database's address is unknown: the pods' hosts file
-// has to hold it.
+// ChatServer is the tenant's chat server. It returns nil while the address of the database, or of the egress gateway
+// where there is one, is unknown: the pods' hosts file has to hold it.
 func ChatServer(in Input) []Object {
-	if in.PostgresAddress == "" {
+	if in.PostgresAddress == "" || in.Egress != nil && in.Egress.Address == "" {
 		return nil
 	}
 	files := chatServerFiles(in)
@@ -72,9 +72,7 @@ func chatServerDeployment(in Input, files map[string]string) Object {
 func chatServerPod(in Input) *corev1ac.PodSpecApplyConfiguration {
 	return podSpec(in, componentChatServer, chatServerUser).
 		WithTerminationGracePeriodSeconds(leaveSeconds+drainSeconds+stopMarginSeconds).
-		WithHostAliases(corev1ac.HostAlias().
-			WithIP(in.PostgresAddress).
-			WithHostnames(naming.ServiceHost(in.Tenant.Name, naming.Postgres))).
+		WithHostAliases(hostAliases(in)...).
 		WithTopologySpreadConstraints(corev1ac.TopologySpreadConstraint().
 			WithTopologyKey(corev1.LabelHostname).
 			WithMaxSkew(1).
@@ -86,7 +84,21 @@ func chatServerPod(in Input) *corev1ac.PodSpecApplyConfiguration {
 			configVolume("config", componentChatServer),
 			secretVolume("tls", certEndpoint),
 			secretVolume("postgres-client", certPostgresClient)).
-		WithVolumes(keyVolumes(in)...)
+		WithVolumes(keyVolumes(in)...).
+		WithVolumes(egressClientVolumes(in)...)
+}
+
+// hostAliases are the only names that a chat server knows.
+func hostAliases(in Input) []*corev1ac.HostAliasApplyConfiguration {
+	aliases := []*corev1ac.HostAliasApplyConfiguration{corev1ac.HostAlias().
+		WithIP(in.PostgresAddress).
+		WithHostnames(naming.ServiceHost(in.Tenant.Name, naming.Postgres))}
+	if in.Egress == nil {
+		return aliases
+	}
+	return append(aliases, corev1ac.HostAlias().
+		WithIP(in.Egress.Address).
+		WithHostnames(naming.ServiceHost(in.Tenant.Name, naming.Egress)))
 }
 
 func keyVolumes(in Input) (volumes []*corev1ac.VolumeApplyConfiguration) {
@@ -122,7 +134,8 @@ func chatServerContainer(in Input) *corev1ac.ContainerApplyConfiguration {
 			readOnly("config", chatServerConfigDir),
 			readOnly("tls", endpointTLSDir),
 			readOnly("postgres-client", postgresClientDir)).
-		WithVolumeMounts(keyMounts(in)...)
+		WithVolumeMounts(keyMounts(in)...).
+		WithVolumeMounts(egressClientMounts(in)...)
 }
 
 func healthProbe(path string, everySeconds, failures int32) *corev1ac.ProbeApplyConfiguration {

@@ -48,6 +48,8 @@ type Input struct {
 	// PostgresAddress is the ClusterIP of the database's Service. It is empty until that Service exists; the chat server
 	// cannot be built before.
 	PostgresAddress string
+	// Egress is the tenant's egress gateway, nil where it has none.
+	Egress *Egress
 	// KeyGeneration is that of the newest key-encryption key, counted from 1. The Secrets of all of them exist.
 	KeyGeneration int64
 }

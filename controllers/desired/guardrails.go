@@ -10,7 +10,7 @@ import (
 // Guardrails bound what can run in the tenant's namespace and whom it can talk to. They come before any pod, and the
 // policy that denies everything comes before the ones that allow.
 func Guardrails(in Input) []Object {
-	return []Object{
+	objects := []Object{
 		resourceQuota(in),
 		limitRange(in),
 		// Every pod names its own account; the namespace's default is disarmed for pods that name none.
@@ -21,6 +21,10 @@ func Guardrails(in Input) []Object {
 		allowChatServer(in),
 		allowPostgres(in),
 	}
+	if in.Egress != nil {
+		objects = append(objects, serviceAccount(in, componentEgress, componentEgress), allowEgress(in))
+	}
+	return objects
 }
 
 // serviceAccount has no token mounted: tenant pods have no business with the Kubernetes API.

@@ -14,6 +14,7 @@ import (
 const (
 	componentChatServer   = naming.ChatServer
 	componentPostgres     = naming.Postgres
+	componentEgress       = naming.Egress
 	componentGuardrails   = "guardrails"
 	componentKeys         = "keys"
 	componentCertificates = "certificates"

@@ -21,7 +21,7 @@ func denyAll(in Input) *networkingv1ac.NetworkPolicyApplyConfiguration {
 		WithSpec(policyFor(metav1ac.LabelSelector()))
 }
 
-// allowChatServer lets the ingress gateway in, and the chat server out to its own database.
+// allowChatServer lets the ingress gateway in, and the chat server out to its own database and its own egress gateway.
 func allowChatServer(in Input) *networkingv1ac.NetworkPolicyApplyConfiguration {
 	return own(in, componentChatServer, networkingv1ac.NetworkPolicy(componentChatServer, in.namespace())).
 		WithSpec(policyFor(selector(in, componentChatServer)).
@@ -30,7 +30,8 @@ func allowChatServer(in Input) *networkingv1ac.NetworkPolicyApplyConfiguration {
 				WithPorts(tcp(naming.ChatServerPort))).
 			WithEgress(networkingv1ac.NetworkPolicyEgressRule().
 				WithTo(podsOf(in, componentPostgres)).
-				WithPorts(tcp(naming.PostgresPort))))
+				WithPorts(tcp(naming.PostgresPort))).
+			WithEgress(chatServerToEgress(in)...))
 }
 
 // allowPostgres lets the chat server in, and nothing out.

@@ -13,6 +13,7 @@ import (
 const (
 	postgresPods   = 1
 	tenantServices = 2
+	egressServices = 1
 	tenantVolumes  = 1
 )
 
@@ -22,29 +23,61 @@ func peakChatServers(in Input) int32 { return 2*replicas(in) + 1 }
 
 // resourceQuota allows a tenant exactly what its class makes of it, at the peak of a rolling update:
 //
-//	pods     = peakChatServers + 1 database
-//	requests = peakChatServers × chat server's requests + the database's (limits likewise, where both have one)
+//	pods     = peakChatServers + 1 database + peakEgressGateways, where there are any
+//	requests = what these pods request together (limits likewise, where all have one)
 //	storage  = one volume of the tenant's size
 //
 // Node ports and load balancers would be ways in past the ingress gateway: there are none.
 func resourceQuota(in Input) Object {
-	chat, database, peak := chatServerSizes(in), postgresSizes(in), int64(peakChatServers(in))
 	hard := corev1.ResourceList{
-		corev1.ResourcePods:                   count(peak + postgresPods),
-		corev1.ResourceServices:               count(tenantServices),
+		corev1.ResourcePods:                   count(peakPods(in)),
+		corev1.ResourceServices:               count(services(in)),
 		corev1.ResourceServicesNodePorts:      count(0),
 		corev1.ResourceServicesLoadBalancers:  count(0),
 		corev1.ResourcePersistentVolumeClaims: count(tenantVolumes),
 		corev1.ResourceRequestsStorage:        storageSize(in),
 	}
-	for name, quantity := range sum(times(chat.requests, peak), database.requests) {
+	total := peakSizes(in)
+	for name, quantity := range total.requests {
 		hard["requests."+name] = quantity
 	}
-	for name, quantity := range sum(times(chat.limits, peak), database.limits) {
+	for name, quantity := range total.limits {
 		hard["limits."+name] = quantity
 	}
 	return own(in, componentGuardrails, corev1ac.ResourceQuota("tenant", in.namespace())).
 		WithSpec(corev1ac.ResourceQuotaSpec().WithHard(hard))
+}
+
+func peakPods(in Input) int64 { return int64(peakChatServers(in)) + postgresPods + peakEgressGateways(in) }
+
+func services(in Input) int64 {
+	if in.Egress == nil {
+		return tenantServices
+	}
+	return tenantServices + egressServices
+}
+
+// peakEgressGateways is the most that exist at a time: a rolling update adds one, and the replaced ones count until they
+// have stopped.
+func peakEgressGateways(in Input) int64 {
+	if in.Egress == nil {
+		return 0
+	}
+	return 2*int64(egressReplicas(in)) + 1
+}
+
+func peakSizes(in Input) sizes {
+	chat, database, peak := chatServerSizes(in), postgresSizes(in), int64(peakChatServers(in))
+	total := sizes{
+		requests: sum(times(chat.requests, peak), database.requests),
+		limits:   sum(times(chat.limits, peak), database.limits),
+	}
+	if gateways := peakEgressGateways(in); gateways > 0 {
+		egress := egressSizes(in)
+		total.requests = sum(total.requests, times(egress.requests, gateways))
+		total.limits = sum(total.limits, times(egress.limits, gateways))
+	}
+	return total
 }
 
 // limitRange gives a container that states nothing a chat server's share, because the quota refuses pods without
@@ -52,11 +85,15 @@ func resourceQuota(in Input) Object {
 // server has is no default: it would be put on the database.
 func limitRange(in Input) Object {
 	chat, database := chatServerSizes(in), postgresSizes(in)
+	most := largest(chat.limits, database.limits)
+	if in.Egress != nil {
+		most = largest(most, egressSizes(in).limits)
+	}
 	containers := corev1ac.LimitRangeItem().
 		WithType(corev1.LimitTypeContainer).
 		WithDefaultRequest(chat.requests).
 		WithDefault(first(chat.limits, database.limits)).
-		WithMax(largest(chat.limits, database.limits))
+		WithMax(most)
 	volumes := corev1ac.LimitRangeItem().
 		WithType(corev1.LimitTypePersistentVolumeClaim).
 		WithMax(corev1.ResourceList{corev1.ResourceStorage: storageSize(in)})

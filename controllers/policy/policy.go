@@ -19,6 +19,10 @@ type Input struct {
 	Region *v1alpha1.DataRegion
 	// Claimants are the tenants that ask for the same host, this one among them.
 	Claimants []v1alpha1.ChatTenant
+	// Records are the SubProcessors that concern the tenant, by name: those that it uses, that its region's backup store
+	// names, their chains of parents, and those that these engage. Recipients is what was decided about them.
+	Records    map[string]*v1alpha1.SubProcessor
+	Recipients Recipients
 	// Namespace is the one that bears the tenant's namespace name, whoever made it.
 	Namespace *corev1.Namespace
 }
@@ -49,6 +53,10 @@ var Prerequisites = []Rule{
 	regionExists,
 	// Data must not touch a place that its owner excluded.
 	regionWithinResidency,
+	backupStoreWithinResidency,
+	recipientsWithinResidency,
+	// Recipients are reached through the egress gateway or not at all.
+	egressImageKnown,
 	// Two tenants must never answer under one name.
 	hostIsFree,
 	// What someone else made is never taken over, what an earlier tenant left only on its owner's word.

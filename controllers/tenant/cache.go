@@ -42,13 +42,22 @@ func stripPod(in any) (any, error) {
 	if !ok {
 		return in, nil
 	}
-	pod.ManagedFields, pod.Annotations = nil, nil
+	pod.ManagedFields, pod.Annotations = nil, revisionAlone(pod.Annotations)
 	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName}
 	pod.Status = corev1.PodStatus{
 		Phase: pod.Status.Phase, Conditions: pod.Status.Conditions,
 		InitContainerStatuses: pod.Status.InitContainerStatuses, ContainerStatuses: pod.Status.ContainerStatuses,
 	}
 	return pod, nil
+}
+
+// revisionAlone keeps what the operator itself wrote.
+func revisionAlone(annotations map[string]string) map[string]string {
+	value, found := annotations[v1alpha1.AnnotationEgressRevision]
+	if !found {
+		return nil
+	}
+	return map[string]string{v1alpha1.AnnotationEgressRevision: value}
 }
 
 func stripNode(in any) (any, error) {

@@ -30,12 +30,12 @@ func (r *Reconciler) guardrails(ctx context.Context, s *scope) (outcome, error) 
 		return outcome{}, err
 	}
 	if granted {
-		s.requeueAfter = soon
+		s.requeue(soon)
 		return outcome{waiting, v1alpha1.ReasonProgressing, "Waiting for the operator's rights in the namespace"}, nil
 	}
 	_, err = r.applyAll(ctx, s, desired.Guardrails(in)...)
 	if apierrors.IsForbidden(err) && s.database == nil {
-		s.requeueAfter = soon
+		s.requeue(soon)
 		return outcome{waiting, v1alpha1.ReasonProgressing, "Waiting for the operator's rights in the namespace"}, nil
 	}
 	if err != nil {

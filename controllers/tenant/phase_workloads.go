@@ -26,12 +26,17 @@ func (r *Reconciler) databasePhase(ctx context.Context, s *scope) (outcome, erro
 
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch
 
-// chatServerPhase runs the chat server. It needs the database's address: tenant pods resolve no names.
+// chatServerPhase runs the chat server. It needs the addresses of the database and, where there is one, of the egress
+// gateway: tenant pods resolve no names.
 func (r *Reconciler) chatServerPhase(ctx context.Context, s *scope) (outcome, error) {
 	in := r.input(s)
 	if in.PostgresAddress == "" {
 		s.undecided = true
 		return outcome{waiting, v1alpha1.ReasonPodsStarting, "Waiting for the address of PostgreSQL"}, nil
+	}
+	if in.Egress != nil && in.Egress.Address == "" {
+		s.undecided = true
+		return outcome{waiting, v1alpha1.ReasonPodsStarting, "Waiting for the address of the egress gateway"}, nil
 	}
 	written, err := r.applyAll(ctx, s, desired.ChatServer(in)...)
 	if err != nil {

@@ -34,6 +34,8 @@ type scope struct {
 	postgresService *corev1.Service
 	database        *appsv1.StatefulSet
 	chatServer      *appsv1.Deployment
+	egressService   *corev1.Service
+	egress          *appsv1.Deployment
 	// certificates, pods and claims are what the tenant's namespace holds; pods may be on their way out.
 	certificates map[string]*cmv1.Certificate
 	pods         []corev1.Pod
@@ -58,6 +60,13 @@ type scope struct {
 	requeueAfter time.Duration
 }
 
+// requeue asks for another pass after d, or earlier if one was asked for already.
+func (s *scope) requeue(d time.Duration) {
+	if s.requeueAfter == 0 || d < s.requeueAfter {
+		s.requeueAfter = d
+	}
+}
+
 func (s *scope) namespace() string { return naming.Namespace(s.tenant.Name) }
 
 // input is what the builders of desired objects get.
@@ -71,6 +80,7 @@ func (r *Reconciler) input(s *scope) desired.Input {
 	if s.postgresService != nil {
 		in.PostgresAddress = s.postgresService.Spec.ClusterIP
 	}
+	in.Egress = s.egressInput()
 	return in
 }
 
@@ -81,7 +91,7 @@ func (r *Reconciler) gather(ctx context.Context, tenant *v1alpha1.ChatTenant) (*
 		facts: policy.Input{Tenant: tenant},
 	}
 	for _, read := range []func(context.Context, *scope) error{
-		r.gatherPrerequisites, r.gatherWorkloads, r.gatherCertificates, r.gatherPlaces,
+		r.gatherPrerequisites, r.gatherRecipients, r.gatherWorkloads, r.gatherCertificates, r.gatherPlaces,
 	} {
 		if err := read(ctx, s); err != nil {
 			return nil, err

@@ -71,6 +71,7 @@ func (r *Reconciler) pass(ctx context.Context, s *scope) (ctrl.Result, error) {
 	switch {
 	case s.tenant.Spec.Reconciliation == v1alpha1.ReconciliationPaused:
 		s.paused = true
+		r.noticeWhilePaused(s)
 	case !s.tenant.DeletionTimestamp.IsZero():
 		runErr = r.teardown(ctx, s)
 	default:

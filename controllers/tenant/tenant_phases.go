@@ -51,6 +51,7 @@ var phases = []phase{
 	{v1alpha1.ConditionEncryptionReady, keyExists, (*Reconciler).encryption},
 	{v1alpha1.ConditionCertificatesReady, certificatesExist, (*Reconciler).certificates},
 	{v1alpha1.ConditionDatabaseReady, databaseExists, (*Reconciler).databasePhase},
+	{v1alpha1.ConditionSubProcessorsEnforced, waysOutExist, (*Reconciler).recipients},
 	{v1alpha1.ConditionChatServerReady, chatServerExists, (*Reconciler).chatServerPhase},
 	{v1alpha1.ConditionEndpointReady, chatServerExists, (*Reconciler).endpoint},
 	{v1alpha1.ConditionPlacementVerified, chatServerExists, (*Reconciler).placement},
@@ -62,10 +63,15 @@ func certificatesExist(s *scope) bool { return len(s.certificates) > 0 }
 func databaseExists(s *scope) bool    { return s.database != nil }
 func chatServerExists(s *scope) bool  { return s.chatServer != nil }
 
-// run checks the prerequisites, runs the phases and prunes what no phase wants any more.
+// waysOutExist: what was opened is closed in time, whatever else is not done.
+func waysOutExist(s *scope) bool { return s.egress != nil || s.chatServer != nil }
+
+// run decides about recipients, checks the prerequisites, runs the phases and prunes what no phase wants any more.
 func (r *Reconciler) run(ctx context.Context, s *scope) error {
+	s.status.SubProcessors = s.facts.Recipients.List
+	s.wakeAtNextDay(r.Clock.Now())
 	if s.violation = policy.FirstViolation(policy.Prerequisites, s.facts); s.violation != nil {
-		return nil
+		return r.closeRecipients(ctx, s)
 	}
 	s.status.Namespace = s.namespace()
 	complete, err := r.runPhases(ctx, s)

@@ -31,6 +31,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope) error {
 		return fmt.Errorf("patch: %w", err)
 	}
 	r.announce(s)
+	r.announceRecipients(s)
 	return nil
 }
 

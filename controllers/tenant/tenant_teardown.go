@@ -46,6 +46,11 @@ func (r *Reconciler) stopWorkloads(ctx context.Context, s *scope) error {
 			return err
 		}
 	}
+	if s.egress != nil {
+		if err := r.Applier.Delete(ctx, s.egress); err != nil {
+			return err
+		}
+	}
 	if s.database != nil {
 		return r.Applier.Delete(ctx, s.database)
 	}

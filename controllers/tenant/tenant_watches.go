@@ -56,6 +56,9 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, wor
 		Watches(&v1alpha1.ChatTenantClass{}, r.tenantsBy(indexClass, client.Object.GetName)).
 		Watches(&v1alpha1.DataRegion{}, r.tenantsBy(indexRegion, client.Object.GetName)).
 		Watches(&cmv1.ClusterIssuer{}, handler.EnqueueRequestsFromMapFunc(r.tenantsOfIssuer)).
+		// Recipients are reached, or not any more, by what their records say.
+		Watches(&v1alpha1.SubProcessor{}, handler.EnqueueRequestsFromMapFunc(r.tenantsOfRecipient),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		// What runs for it: readiness, schedulability and places change without the objects above.
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(tenantOfNamespaced)).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(tenantOfNamespaced)).
@@ -112,6 +115,8 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.ChatTenant{}, indexRegion, one(func(t *v1alpha1.ChatTenant) string { return t.Spec.Region })},
 		{&v1alpha1.ChatTenantClass{}, indexClassIssuer,
 			one(func(c *v1alpha1.ChatTenantClass) string { return c.Spec.IssuerRef.Name })},
+		{&v1alpha1.ChatTenant{}, indexRecipient, recipientsOf},
+		{&v1alpha1.SubProcessor{}, indexParent, parentOf},
 		{&corev1.Pod{}, indexPodNode, one(func(p *corev1.Pod) string { return p.Spec.NodeName })},
 	} {
 		if err := indexer.IndexField(ctx, index.object, index.field, index.extract); err != nil {

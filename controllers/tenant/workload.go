@@ -94,6 +94,8 @@ func versions(s *scope) *v1alpha1.VersionStatus {
 			case !c.Ready:
 			case c.Name == naming.ChatServer:
 				found.ChatServer = runningImage(c)
+			case c.Name == naming.Egress:
+				found.EgressGateway = runningImage(c)
 			case c.Name == naming.Postgres:
 				found.Postgres = runningImage(c)
 			}

@@ -81,12 +81,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SecretKeyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SubProcessor"):
 		return &apiv1alpha1.SubProcessorApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SubProcessorConsent"):
+		return &apiv1alpha1.SubProcessorConsentApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SubProcessorObjection"):
 		return &apiv1alpha1.SubProcessorObjectionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SubProcessorPolicy"):
 		return &apiv1alpha1.SubProcessorPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SubProcessorSpec"):
 		return &apiv1alpha1.SubProcessorSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SubProcessorStatus"):
+		return &apiv1alpha1.SubProcessorStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SubProcessorUse"):
 		return &apiv1alpha1.SubProcessorUseApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TenantDatabase"):

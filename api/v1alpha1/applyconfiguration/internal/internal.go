@@ -174,6 +174,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: placement
       type:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.PlacementStatus
+    - name: subProcessors
+      type:
+        list:
+          elementType:
+            namedType: com.github.chattenant.chattenant.api.v1alpha1.SubProcessorStatus
+          elementRelationship: associative
+          keys:
+          - name
     - name: versions
       type:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.VersionStatus
@@ -413,6 +421,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: port
       type:
         scalar: numeric
+- name: com.github.chattenant.chattenant.api.v1alpha1.RecipientReason
+  scalar: string
+- name: com.github.chattenant.chattenant.api.v1alpha1.RecipientState
+  scalar: string
 - name: com.github.chattenant.chattenant.api.v1alpha1.Reconciliation
   scalar: string
 - name: com.github.chattenant.chattenant.api.v1alpha1.Residency
@@ -477,6 +489,15 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.SubProcessorSpec
 - name: com.github.chattenant.chattenant.api.v1alpha1.SubProcessorApproval
   scalar: string
+- name: com.github.chattenant.chattenant.api.v1alpha1.SubProcessorConsent
+  map:
+    fields:
+    - name: approvedOn
+      type:
+        namedType: com.github.chattenant.chattenant.api.v1alpha1.Date
+    - name: name
+      type:
+        scalar: string
 - name: com.github.chattenant.chattenant.api.v1alpha1.SubProcessorObjection
   map:
     fields:
@@ -492,9 +513,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: approval
       type:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.SubProcessorApproval
+    - name: approvals
+      type:
+        list:
+          elementType:
+            namedType: com.github.chattenant.chattenant.api.v1alpha1.SubProcessorConsent
+          elementRelationship: associative
+          keys:
+          - name
     - name: noticeDays
       type:
         scalar: numeric
+      default: 30
     - name: objections
       type:
         list:
@@ -562,6 +592,42 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: transfer
       type:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.Transfer
+- name: com.github.chattenant.chattenant.api.v1alpha1.SubProcessorStatus
+  map:
+    fields:
+    - name: because
+      type:
+        scalar: string
+    - name: endpoints
+      type:
+        list:
+          elementType:
+            namedType: com.github.chattenant.chattenant.api.v1alpha1.RecipientEndpoint
+          elementRelationship: associative
+          keys:
+          - host
+          - port
+    - name: expectedFrom
+      type:
+        namedType: com.github.chattenant.chattenant.api.v1alpha1.Date
+    - name: legalName
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: reason
+      type:
+        namedType: com.github.chattenant.chattenant.api.v1alpha1.RecipientReason
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: state
+      type:
+        namedType: com.github.chattenant.chattenant.api.v1alpha1.RecipientState
+    - name: until
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.chattenant.chattenant.api.v1alpha1.SubProcessorUse
   map:
     fields:
@@ -598,6 +664,9 @@ var schemaYAML = typed.YAMLObject(`types:
   map:
     fields:
     - name: chatServer
+      type:
+        scalar: string
+    - name: egressGateway
       type:
         scalar: string
     - name: postgres

@@ -26,6 +26,9 @@ type ChatTenantStatusApplyConfiguration struct {
 	Placement *PlacementStatusApplyConfiguration `json:"placement,omitempty"`
 	// encryption says which key protects the tenant's data. It never holds key material.
 	Encryption *EncryptionStatusApplyConfiguration `json:"encryption,omitempty"`
+	// subProcessors lists every recipient that the tenant uses, those that these engage, and those that were once
+	// effective for it. At most 256: then the longest retired fall out first.
+	SubProcessors []SubProcessorStatusApplyConfiguration `json:"subProcessors,omitempty"`
 	// versions are the images that the tenant's pods run.
 	Versions *VersionStatusApplyConfiguration `json:"versions,omitempty"`
 }
@@ -86,6 +89,19 @@ func (b *ChatTenantStatusApplyConfiguration) WithPlacement(value *PlacementStatu
 // If called multiple times, the Encryption field is set to the value of the last call.
 func (b *ChatTenantStatusApplyConfiguration) WithEncryption(value *EncryptionStatusApplyConfiguration) *ChatTenantStatusApplyConfiguration {
 	b.Encryption = value
+	return b
+}
+
+// WithSubProcessors adds the given value to the SubProcessors field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the SubProcessors field.
+func (b *ChatTenantStatusApplyConfiguration) WithSubProcessors(values ...*SubProcessorStatusApplyConfiguration) *ChatTenantStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithSubProcessors")
+		}
+		b.SubProcessors = append(b.SubProcessors, *values[i])
+	}
 	return b
 }
 

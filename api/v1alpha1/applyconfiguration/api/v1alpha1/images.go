@@ -19,7 +19,8 @@ type ImagesApplyConfiguration struct {
 	// postgres is the Standalone engine's image: it must hold initdb, postgres and util-linux's flock on the PATH, a
 	// shell, and a passwd entry for uid 999.
 	Postgres *apiv1alpha1.Image `json:"postgres,omitempty"`
-	// egressGateway is the egress gateway's image.
+	// egressGateway is the egress gateway's image: the program gateway. It is needed as soon as a tenant of the class uses
+	// a recipient with endpoints.
 	EgressGateway *apiv1alpha1.Image `json:"egressGateway,omitempty"`
 }
 

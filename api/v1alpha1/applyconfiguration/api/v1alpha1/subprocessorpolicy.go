@@ -16,11 +16,14 @@ import (
 type SubProcessorPolicyApplyConfiguration struct {
 	// approval says how new recipients become effective.
 	Approval *apiv1alpha1.SubProcessorApproval `json:"approval,omitempty"`
-	// noticeDays is the notice period in days.
+	// noticeDays is the notice period in days, counted from a recipient's noticedAt. It defaults to 30.
 	NoticeDays *int32 `json:"noticeDays,omitempty"`
-	// use lists the recipients this tenant uses.
+	// use lists the recipients this tenant uses. Nothing else is ever reachable for it.
 	Use []SubProcessorUseApplyConfiguration `json:"use,omitempty"`
-	// objections lists the recipients this tenant's customer objected to; they stay unreachable.
+	// approvals lists the recipients this tenant's customer approved, for approval Manual.
+	Approvals []SubProcessorConsentApplyConfiguration `json:"approvals,omitempty"`
+	// objections lists the recipients this tenant's customer objected to; they stay unreachable, and so does a recipient
+	// that engages one of them.
 	Objections []SubProcessorObjectionApplyConfiguration `json:"objections,omitempty"`
 }
 
@@ -55,6 +58,19 @@ func (b *SubProcessorPolicyApplyConfiguration) WithUse(values ...*SubProcessorUs
 			panic("nil value passed to WithUse")
 		}
 		b.Use = append(b.Use, *values[i])
+	}
+	return b
+}
+
+// WithApprovals adds the given value to the Approvals field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Approvals field.
+func (b *SubProcessorPolicyApplyConfiguration) WithApprovals(values ...*SubProcessorConsentApplyConfiguration) *SubProcessorPolicyApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithApprovals")
+		}
+		b.Approvals = append(b.Approvals, *values[i])
 	}
 	return b
 }

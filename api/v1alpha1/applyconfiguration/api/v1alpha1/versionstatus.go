@@ -12,6 +12,8 @@ package v1alpha1
 type VersionStatusApplyConfiguration struct {
 	// chatServer is the chat server's image.
 	ChatServer *string `json:"chatServer,omitempty"`
+	// egressGateway is the egress gateway's image, absent where there is none.
+	EgressGateway *string `json:"egressGateway,omitempty"`
 	// postgres is the database's image.
 	Postgres *string `json:"postgres,omitempty"`
 }
@@ -27,6 +29,14 @@ func VersionStatus() *VersionStatusApplyConfiguration {
 // If called multiple times, the ChatServer field is set to the value of the last call.
 func (b *VersionStatusApplyConfiguration) WithChatServer(value string) *VersionStatusApplyConfiguration {
 	b.ChatServer = &value
+	return b
+}
+
+// WithEgressGateway sets the EgressGateway field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the EgressGateway field is set to the value of the last call.
+func (b *VersionStatusApplyConfiguration) WithEgressGateway(value string) *VersionStatusApplyConfiguration {
+	b.EgressGateway = &value
 	return b
 }
 
