@@ -155,8 +155,11 @@ func named(t *testing.T, name string) scenario {
 
 func podOf(t *testing.T, scenario, component string) corev1.PodTemplateSpec {
 	t.Helper()
-	if component == "postgres" {
+	switch component {
+	case "postgres":
 		return postgresOf(t, scenario)
+	case "egress":
+		return egressOf(t, scenario)
 	}
 	return chatServerOf(t, scenario)
 }
@@ -164,6 +167,11 @@ func podOf(t *testing.T, scenario, component string) corev1.PodTemplateSpec {
 func chatServerOf(t *testing.T, scenario string) corev1.PodTemplateSpec {
 	t.Helper()
 	return find[appsv1.Deployment](t, named(t, scenario), "Deployment", "chatserver").Spec.Template
+}
+
+func egressOf(t *testing.T, scenario string) corev1.PodTemplateSpec {
+	t.Helper()
+	return find[appsv1.Deployment](t, named(t, scenario), "Deployment", "egress").Spec.Template
 }
 
 func postgresOf(t *testing.T, scenario string) corev1.PodTemplateSpec {

@@ -50,8 +50,8 @@ var (
 		"2001::/23",     // protocol assignments, with Teredo, benchmarking and ORCHID
 		"2001:db8::/32", // documentation
 		"2002::/16",     // 6to4
-		"2620:4f:8000::/48",
-		"3fff::/20", // documentation
+		"2620:4f:8000::/48", // AS112
+		"3fff::/20",         // documentation
 	}}
 )
 

@@ -90,7 +90,7 @@ func sourcesOf(t *testing.T, s scenario) map[string]bool {
 
 func TestTeardownKnowsEverySecretThatCertManagerMakes(t *testing.T) {
 	var made []string
-	for _, object := range named(t, "full-us").objects(t) {
+	for _, object := range named(t, "several-ports").objects(t) {
 		if object.GetKind() == "Certificate" {
 			made = append(made, decode[certmanagerv1.Certificate](t, object.Object).Spec.SecretName)
 		}
@@ -110,10 +110,11 @@ func TestEachPodMountsItsOwnSecretsOnly(t *testing.T) {
 		want []string
 	}{
 		"chatserver": {
-			chatServerOf(t, "full-us"),
-			[]string{"endpoint", "key-encryption-key", "key-encryption-key-2", "postgres-client"},
+			chatServerOf(t, "several-ports"),
+			[]string{"egress-client", "endpoint", "key-encryption-key", "key-encryption-key-2", "postgres-client"},
 		},
-		"postgres": {postgresOf(t, "full-us"), []string{"postgres-server"}},
+		"postgres": {postgresOf(t, "several-ports"), []string{"postgres-server"}},
+		"egress":   {egressOf(t, "several-ports"), []string{"egress"}},
 	} {
 		var got []string
 		for _, volume := range test.pod.Spec.Volumes {

@@ -39,7 +39,7 @@ func TestTheFirstPolicyDeniesEverythingToEveryPod(t *testing.T) {
 }
 
 func TestEveryPodIsSelectedByDenyAllAndItsOwnPolicy(t *testing.T) {
-	policies := policiesOf(t, named(t, "full-us"))
+	policies := policiesOf(t, named(t, "several-ports"))
 	forEachPod(t, func(t *testing.T, _ Input, pod corev1.PodTemplateSpec) {
 		pod.Labels[v1alpha1.LabelTenant] = "globex"
 		var selecting []string

@@ -43,6 +43,9 @@ func TestTheQuotaAdmitsARollingUpdateAtItsPeakAndNotOnePodMore(t *testing.T) {
 		for range 2*s.in.Class.Spec.ChatServer.Replicas + 1 {
 			charge(used, chat)
 		}
+		for range gateways(s) {
+			charge(used, egressOf(t, s.name))
+		}
 		for name, quantity := range used {
 			// A CPU limit that one of the two does not have cannot be bounded: the quota would refuse that one.
 			limit, bounded := hard[name]
@@ -54,6 +57,14 @@ func TestTheQuotaAdmitsARollingUpdateAtItsPeakAndNotOnePodMore(t *testing.T) {
 			}
 		}
 	}
+}
+
+// gateways are the most that a rolling update has at a time.
+func gateways(s scenario) int32 {
+	if s.in.Egress == nil {
+		return 0
+	}
+	return 2*min(2, s.in.Class.Spec.ChatServer.Replicas) + 1
 }
 
 func oneHasNoCPULimit(pods ...corev1.PodTemplateSpec) bool {

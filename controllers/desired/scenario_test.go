@@ -33,7 +33,12 @@ type phase struct {
 func scenarios() []scenario {
 	minimal, full, unknown := minimalInput(), fullInput(), minimalInput()
 	unknown.PostgresAddress = ""
+	closed := recipientInput()
+	closed.Egress.Recipients = nil
 	return []scenario{
+		{"one-recipient", recipientInput(), everything(recipientInput())},
+		{"several-ports", recipientsInput(), everything(recipientsInput())},
+		{"no-recipient-effective", closed, everything(closed)},
 		{"minimal-eu", minimal, everything(minimal)},
 		{"full-us", full, everything(full)},
 		{"address-unknown", unknown, []phase{
@@ -61,6 +66,7 @@ func everything(in Input) []phase {
 		{"keys", keysOf(in)},
 		{"certificates", generic(Certificates(in))},
 		{"database", generic(Database(in))},
+		{"egress", generic(EgressGateway(in))},
 		{"chatserver", generic(ChatServer(in))},
 	}
 }
@@ -134,6 +140,29 @@ func fullInput() Input {
 	in.Class.Spec.Isolation = &v1alpha1.Isolation{RuntimeClassName: "gvisor"}
 	in.PostgresAddress = "fd00:10:96::a"
 	in.KeyGeneration = 2
+	return in
+}
+
+func recipientInput() Input {
+	in := minimalInput()
+	in.Class.Spec.Images.EgressGateway = "registry.example/gateway:v1"
+	in.Egress = &Egress{Address: "10.96.0.11", Recipients: []Recipient{
+		{"mail-relay-eu", []v1alpha1.RecipientEndpoint{{Host: "smtp.mail.example", Port: 465}}},
+	}}
+	return in
+}
+
+// recipientsInput has recipients that share ports, and more than one gateway.
+func recipientsInput() Input {
+	in := fullInput()
+	in.Class.Spec.Images.EgressGateway = "registry.example/gateway:v1"
+	in.Egress = &Egress{Address: "fd00:10:96::b", Recipients: []Recipient{
+		{"object-store-us", []v1alpha1.RecipientEndpoint{{Host: "s3.objects.example", Port: 443}}},
+		{"mail-relay-us", []v1alpha1.RecipientEndpoint{
+			{Host: "smtp.mail.example", Port: 587}, {Host: "smtp.mail.example", Port: 465},
+			{Host: "api.mail.example", Port: 443},
+		}},
+	}}
 	return in
 }
 

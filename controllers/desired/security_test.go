@@ -42,8 +42,12 @@ func TestEveryPodHasNoTokenAndNoShareInItsNode(t *testing.T) {
 		if spec.HostNetwork || spec.HostPID || spec.HostIPC || spec.ShareProcessNamespace != nil {
 			t.Error("a host namespace is shared")
 		}
-		if spec.DNSPolicy != corev1.DNSNone {
-			t.Errorf("DNS policy = %q, want None", spec.DNSPolicy)
+		want := corev1.DNSNone
+		if spec.ServiceAccountName == "egress" {
+			want = corev1.DNSClusterFirst
+		}
+		if spec.DNSPolicy != want {
+			t.Errorf("DNS policy = %q, want %s", spec.DNSPolicy, want)
 		}
 		for _, volume := range spec.Volumes {
 			if volume.HostPath != nil || volume.Projected != nil {

@@ -1,0 +1,262 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package desired
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	certmanagerv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/chattenant/chattenant/api/egressconfig"
+	"github.com/chattenant/chattenant/api/naming"
+	"github.com/chattenant/chattenant/api/v1alpha1"
+)
+
+// egressConfigOf parses the configuration as the gateway does.
+func egressConfigOf(t *testing.T, scenario string) *egressconfig.EgressConfiguration {
+	t.Helper()
+	files := find[corev1.ConfigMap](t, named(t, scenario), "ConfigMap", "egress").Data
+	config, err := egressconfig.Parse([]byte(files["egress.yaml"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+func TestTheGatewayIsToldWhatIsEffectiveAndNothingElse(t *testing.T) {
+	for scenario, want := range map[string][]egressconfig.Recipient{
+		"no-recipient-effective": {},
+		"one-recipient": {{Name: "mail-relay-eu", Endpoints: []egressconfig.Endpoint{{Host: "smtp.mail.example",
+			Port: 465}}}},
+		"several-ports": {
+			{Name: "mail-relay-us", Endpoints: []egressconfig.Endpoint{
+				{Host: "api.mail.example", Port: 443}, {Host: "smtp.mail.example", Port: 465},
+				{Host: "smtp.mail.example", Port: 587},
+			}},
+			{Name: "object-store-us", Endpoints: []egressconfig.Endpoint{{Host: "s3.objects.example", Port: 443}}},
+		},
+	} {
+		config := egressConfigOf(t, scenario)
+		if diff := cmp.Diff(want, config.Recipients); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", scenario, diff)
+		}
+		if config.Tenant != named(t, scenario).in.Tenant.Name {
+			t.Errorf("%s: tenant %q", scenario, config.Tenant)
+		}
+	}
+}
+
+func TestWithoutAGatewayNothingOfItIsThere(t *testing.T) {
+	for _, object := range named(t, "full-us").objects(t) {
+		if object.GetName() == "egress" || object.GetName() == "egress-client" {
+			t.Errorf("%s %s", object.GetKind(), object.GetName())
+		}
+	}
+}
+
+// TestAChangeOfRecipientsRestartsNoGateway: connections to the others go on.
+func TestAChangeOfRecipientsRestartsNoGateway(t *testing.T) {
+	one, closed := find[appsv1.Deployment](t, named(t, "one-recipient"), "Deployment", "egress"),
+		find[appsv1.Deployment](t, named(t, "no-recipient-effective"), "Deployment", "egress")
+	if diff := cmp.Diff(one.Spec, closed.Spec); diff != "" {
+		t.Errorf("the workload differs with its recipients:\n%s", diff)
+	}
+	if diff := cmp.Diff(chatServerOf(t, "one-recipient"), chatServerOf(t, "no-recipient-effective")); diff != "" {
+		t.Errorf("the chat server differs with the recipients:\n%s", diff)
+	}
+	if EgressRevision(recipientInput()) == EgressRevision(recipientsInput()) {
+		t.Error("two configurations have one revision")
+	}
+}
+
+func TestTheOrderOfRecipientsIsNoChange(t *testing.T) {
+	in := recipientsInput()
+	want := EgressRevision(in)
+	slices.Reverse(in.Egress.Recipients)
+	slices.Reverse(in.Egress.Recipients[0].Endpoints)
+	if got := EgressRevision(in); got != want {
+		t.Error("the same recipients in another order are another revision")
+	}
+}
+
+func TestTheChatServerWaitsForTheGatewaysAddress(t *testing.T) {
+	in := recipientInput()
+	in.Egress.Address = ""
+	if objects := ChatServer(in); objects != nil {
+		t.Errorf("%d objects without it", len(objects))
+	}
+	var found bool
+	for _, alias := range chatServerOf(t, "one-recipient").Spec.HostAliases {
+		found = found || alias.IP == "10.96.0.11" && slices.Equal(alias.Hostnames, []string{"egress.chat-acme.svc"})
+	}
+	if !found {
+		t.Error("the chat server does not know the gateway's address")
+	}
+}
+
+func TestTheGatewayProvesTheNameItIsDialledBy(t *testing.T) {
+	server := find[certmanagerv1.Certificate](t, named(t, "one-recipient"), "Certificate", "egress")
+	if want := []string{naming.ServiceHost("acme", naming.Egress)}; !slices.Equal(server.Spec.DNSNames, want) {
+		t.Errorf("names %v, want %v", server.Spec.DNSNames, want)
+	}
+	client := find[certmanagerv1.Certificate](t, named(t, "one-recipient"), "Certificate", "egress-client")
+	if client.Spec.CommonName != naming.EgressClientName || len(client.Spec.DNSNames) != 0 {
+		t.Errorf("client: %q %v", client.Spec.CommonName, client.Spec.DNSNames)
+	}
+	for _, c := range []certmanagerv1.Certificate{server, client} {
+		if c.Spec.IssuerRef.Name != "internal-ca" || c.Spec.IssuerRef.Kind != "Issuer" {
+			t.Errorf("%s is signed by %+v", c.Name, c.Spec.IssuerRef)
+		}
+	}
+}
+
+// TestAGatewayThatGoesIsGoneWithinTenSeconds: with it go the connections to what was removed.
+func TestAGatewayThatGoesIsGoneWithinTenSeconds(t *testing.T) {
+	pod := egressOf(t, "several-ports")
+	grace, sleep := *pod.Spec.TerminationGracePeriodSeconds, pod.Spec.Containers[0].Lifecycle.PreStop.Sleep.Seconds
+	if grace > 9 || sleep >= grace {
+		t.Errorf("%d s until the signal, %d s until the kill", sleep, grace)
+	}
+}
+
+func TestThereAreTwoGatewaysWhereThereAreTwoChatServers(t *testing.T) {
+	for scenario, want := range map[string]int32{"one-recipient": 1, "several-ports": 2} {
+		deployment := find[appsv1.Deployment](t, named(t, scenario), "Deployment", "egress")
+		budgets := 0
+		for _, object := range named(t, scenario).objects(t) {
+			if object.GetKind() == "PodDisruptionBudget" && object.GetName() == "egress" {
+				budgets++
+			}
+		}
+		if *deployment.Spec.Replicas != want || budgets != int(want)-1 {
+			t.Errorf("%s: %d gateways and %d budgets", scenario, *deployment.Spec.Replicas, budgets)
+		}
+	}
+}
+
+func egressPolicy(t *testing.T, scenario string) networkingv1.NetworkPolicySpec {
+	t.Helper()
+	return find[networkingv1.NetworkPolicy](t, named(t, scenario), "NetworkPolicy", "egress").Spec
+}
+
+func TestAGatewayReachesTheDeclaredPortsOfThePublicInternetAlone(t *testing.T) {
+	spec := egressPolicy(t, "several-ports")
+	for address, public := range map[string]bool{
+		"9.255.255.255": true, "10.0.0.0": false, "10.255.255.255": false, "11.0.0.0": true,
+		"1.1.1.1": true, "0.0.0.1": false, "100.63.255.255": true, "100.64.0.1": false, "100.127.255.255": false,
+		"100.128.0.0": true, "127.0.0.1": false, "169.254.169.254": false, "172.15.255.255": true, "172.16.0.1": false,
+		"172.31.255.255": false, "172.32.0.0": true, "192.0.0.8": false, "192.0.2.1": false, "192.168.1.1": false,
+		"198.17.255.255": true, "198.18.0.1": false, "198.19.255.255": false, "198.51.100.1": false, "203.0.113.1": false,
+		"223.255.255.255": true, "224.0.0.1": false, "240.0.0.1": false, "255.255.255.255": false,
+		"2606:4700::1111": true, "2a00:1450::1": true, "::1": false, "::ffff:10.0.0.1": false, "64:ff9b::a00:1": false,
+		"100::1": false, "2001::1": false, "2001:1ff::1": false, "2001:200::1": true, "2001:db8::1": false,
+		"2002:a00:1::": false, "3fff::1": false, "3fff:1000::1": true, "fc00::1": false, "fd00:10:96::a": false,
+		"fe80::1": false, "ff02::1": false, "4000::1": false,
+	} {
+		for _, port := range []int32{25, 53, 80, 443, 465, 587, 5432, 6443, 8443} {
+			want := public && (port == 443 || port == 465 || port == 587)
+			if got := leavesFor(t, spec, netip.MustParseAddr(address), port); got != want {
+				t.Errorf("%s port %d: allowed = %t, want %t", address, port, got, want)
+			}
+		}
+	}
+}
+
+// leavesFor decides as the API defines it, for an address that is no pod.
+func leavesFor(t *testing.T, spec networkingv1.NetworkPolicySpec, address netip.Addr, port int32) bool {
+	t.Helper()
+	for _, rule := range spec.Egress {
+		if len(rule.To) == 0 {
+			t.Fatal("a rule leads anywhere")
+		}
+		if slices.ContainsFunc(rule.To, func(p networkingv1.NetworkPolicyPeer) bool { return holds(p.IPBlock, address) }) &&
+			ports(rule.Ports, port) {
+			return true
+		}
+	}
+	return false
+}
+
+func holds(block *networkingv1.IPBlock, address netip.Addr) bool {
+	return block != nil && netip.MustParsePrefix(block.CIDR).Contains(address) &&
+		!slices.ContainsFunc(block.Except, func(e string) bool { return netip.MustParsePrefix(e).Contains(address) })
+}
+
+func TestAGatewayWithNothingToOpenReachesNothing(t *testing.T) {
+	if spec := egressPolicy(t, "no-recipient-effective"); len(spec.Egress) != 0 || len(spec.PolicyTypes) != 2 {
+		t.Errorf("egress %+v, directions %v", spec.Egress, spec.PolicyTypes)
+	}
+}
+
+func TestOnlyTheGatewayAsksTheClustersDNS(t *testing.T) {
+	dns := pod{"kube-system", map[string]string{"k8s-app": "kube-dns"}}
+	for _, s := range []string{"one-recipient", "several-ports", "full-us"} {
+		for _, policy := range policiesOf(t, named(t, s)) {
+			for _, rule := range policy.Spec.Egress {
+				if peers(t, rule.To, dns) && policy.Name != "egress" {
+					t.Errorf("%s: %s lets out to the cluster's DNS", s, policy.Name)
+				}
+			}
+		}
+	}
+	rule := egressPolicy(t, "one-recipient").Egress[0]
+	for _, stranger := range []pod{{"default", dns.labels}, {"kube-system", map[string]string{"k8s-app": "other"}}} {
+		if peers(t, rule.To, stranger) {
+			t.Errorf("%+v is taken for the cluster's DNS", stranger)
+		}
+	}
+	var got []string
+	for _, p := range rule.Ports {
+		got = append(got, string(*p.Protocol)+" "+p.Port.String())
+	}
+	if diff := cmp.Diff([]string{"UDP 53", "TCP 53"}, got); !peers(t, rule.To, dns) || diff != "" {
+		t.Errorf("the gateway reaches %s", diff)
+	}
+}
+
+func TestOnlyTheTenantsChatServerReachesItsGateway(t *testing.T) {
+	policies := policiesOf(t, named(t, "several-ports"))
+	of := func(namespace, tenant, name string) pod {
+		return pod{namespace, map[string]string{v1alpha1.LabelName: name, v1alpha1.LabelTenant: tenant}}
+	}
+	target := of("chat-globex", "globex", "egress")
+	for name, source := range map[string]pod{
+		"chatserver": of("chat-globex", "globex", "chatserver"), "postgres": of("chat-globex", "globex", "postgres"),
+		"another gateway": of("chat-globex", "globex", "egress"), "other chatserver": of("chat-acme", "acme", "chatserver"),
+		"lookalike": of("default", "globex", "chatserver"), "stray": {"chat-globex", map[string]string{"app": "stray"}},
+		"ingress gateway": {"chattenant-system", map[string]string{v1alpha1.LabelName: "chattenant-gateway"}},
+	} {
+		for _, port := range []int32{443, naming.EgressPort, naming.EgressHealthPort} {
+			want := name == "chatserver" && port == naming.EgressPort
+			if got := allowed(t, policies, source, target, port); got != want {
+				t.Errorf("%s -> gateway port %d: allowed = %t, want %t", name, port, got, want)
+			}
+		}
+	}
+	if allowed(t, policies, target, of("chat-globex", "globex", "postgres"), naming.PostgresPort) ||
+		allowed(t, policies, target, of("chat-globex", "globex", "chatserver"), naming.ChatServerPort) {
+		t.Error("the gateway reaches into its tenant")
+	}
+}
+
+func TestTheGatewaysSizesBendToTheClass(t *testing.T) {
+	in := recipientInput()
+	in.Class.Spec.ChatServer.Resources = limits("5m", "16Mi")
+	in.Class.Spec.Database.Resources = limits("1", "48Mi")
+	s := egressSizes(in)
+	if s.limits.Cpu().Cmp(resource.MustParse("5m")) != 0 || s.requests.Cpu().Cmp(resource.MustParse("5m")) != 0 {
+		t.Errorf("CPU: %s of %s", s.requests.Cpu(), s.limits.Cpu())
+	}
+	most := find[corev1.LimitRange](t, scenario{"small", in, everything(in)}, "LimitRange", "tenant").Spec.Limits[0].Max
+	if most.Memory().Cmp(*s.limits.Memory()) < 0 {
+		t.Errorf("a container may have %s, the gateway asks for %s", most.Memory(), s.limits.Memory())
+	}
+}
