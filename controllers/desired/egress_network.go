@@ -11,6 +11,7 @@ import (
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 
+	"github.com/chattenant/chattenant/api/egressconfig"
 	"github.com/chattenant/chattenant/api/naming"
 )
 
@@ -22,47 +23,19 @@ const (
 	dnsPort      = 53
 )
 
-// internetIPv4 and internetIPv6 are the public internet: what is left of each family without the ranges that IANA's
-// special-purpose registries, RFC 6890 and its updates, keep for other uses. Of IPv6 only 2000::/3 is allocated at all.
-// A NetworkPolicy is the second line: the gateway checks every address itself.
-var (
-	internetIPv4 = ipBlock{"0.0.0.0/0", []string{
-		"0.0.0.0/8",       // this network
-		"10.0.0.0/8",      // private use
-		"100.64.0.0/10",   // shared by carriers
-		"127.0.0.0/8",     // loopback
-		"169.254.0.0/16",  // link-local, with clouds' metadata
-		"172.16.0.0/12",   // private use
-		"192.0.0.0/24",    // protocol assignments
-		"192.0.2.0/24",    // documentation
-		"192.31.196.0/24", // AS112
-		"192.52.193.0/24", // AMT
-		"192.88.99.0/24",  // 6to4 relays
-		"192.168.0.0/16",  // private use
-		"192.175.48.0/24", // AS112
-		"198.18.0.0/15",   // benchmarking
-		"198.51.100.0/24", // documentation
-		"203.0.113.0/24",  // documentation
-		"224.0.0.0/4",     // multicast
-		"240.0.0.0/4",     // reserved, with broadcast
-	}}
-	internetIPv6 = ipBlock{"2000::/3", []string{
-		"2001::/23",     // protocol assignments, with Teredo, benchmarking and ORCHID
-		"2001:db8::/32", // documentation
-		"2002::/16",     // 6to4
-		"2620:4f:8000::/48", // AS112
-		"3fff::/20",         // documentation
-	}}
-)
-
-type ipBlock struct {
-	cidr   string
-	except []string
-}
-
-func (b ipBlock) peer() *networkingv1ac.NetworkPolicyPeerApplyConfiguration {
-	return networkingv1ac.NetworkPolicyPeer().
-		WithIPBlock(networkingv1ac.IPBlock().WithCIDR(b.cidr).WithExcept(b.except...))
+// internet are the public internet's addresses, each family less its special ranges. A NetworkPolicy is the second line:
+// the gateway checks every address by the same list itself.
+func internet() (blocks []*networkingv1ac.NetworkPolicyPeerApplyConfiguration) {
+	for _, public := range egressconfig.PublicRanges() {
+		block := networkingv1ac.IPBlock().WithCIDR(public.String())
+		for _, special := range egressconfig.SpecialRanges() {
+			if public.Overlaps(special.Prefix) {
+				block.WithExcept(special.Prefix.String())
+			}
+		}
+		blocks = append(blocks, networkingv1ac.NetworkPolicyPeer().WithIPBlock(block))
+	}
+	return blocks
 }
 
 // allowEgress lets the chat server into the gateway, and the gateway out to the ports of what is effective.
@@ -78,7 +51,7 @@ func allowEgress(in Input) Object {
 				WithTo(clusterDNS()).
 				WithPorts(udp(dnsPort), tcp(dnsPort)),
 			networkingv1ac.NetworkPolicyEgressRule().
-				WithTo(internetIPv4.peer(), internetIPv6.peer()).
+				WithTo(internet()...).
 				WithPorts(ports...))
 	}
 	return own(in, componentEgress, networkingv1ac.NetworkPolicy(componentEgress, in.namespace())).WithSpec(spec)

@@ -117,6 +117,14 @@ func startOperator(t *testing.T) (writes *atomic.Int64, stop func()) {
 // startOperatorWith runs the operator behind something that sees its requests.
 func startOperatorWith(t *testing.T, wrap func(http.RoundTripper) http.RoundTripper) (stop func()) {
 	t.Helper()
+	return startOperatorAt(t, clock.RealClock{}, wrap)
+}
+
+// startOperatorAt runs it by a clock of the test's.
+func startOperatorAt(
+	t *testing.T, now clock.PassiveClock, wrap func(http.RoundTripper) http.RoundTripper,
+) (stop func()) {
+	t.Helper()
 	counted := asOperator()
 	counted.Wrap(wrap)
 	mgr, err := ctrl.NewManager(counted, ctrl.Options{
@@ -130,7 +138,7 @@ func startOperatorWith(t *testing.T, wrap func(http.RoundTripper) http.RoundTrip
 	reconciler := &Reconciler{
 		Client:   mgr.GetClient(),
 		Applier:  &apply.Applier{Reader: mgr.GetClient(), Writer: mgr.GetClient()},
-		Recorder: mgr.GetEventRecorder("test"), Clock: clock.RealClock{}, Random: rand.Reader, PublicPort: 8443,
+		Recorder: mgr.GetEventRecorder("test"), Clock: now, Random: rand.Reader, PublicPort: 8443,
 		System: desired.System{
 			Namespace: systemNamespace, OperatorServiceAccount: operatorAccount,
 			GatewayName: "chattenant-gateway", TenantClusterRole: "chattenant-tenant",

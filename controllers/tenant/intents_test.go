@@ -12,6 +12,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/chattenant/chattenant/api/v1alpha1"
 	"github.com/chattenant/chattenant/controllers/apply"
 	"github.com/chattenant/chattenant/controllers/desired"
 )
@@ -38,9 +39,13 @@ func TestEveryIntentIsRecognisedOnceItIsApplied(t *testing.T) {
 			GatewayName: "chattenant-gateway", TenantClusterRole: "chattenant-tenant",
 		},
 	}
+	in.Class.Spec.Images.EgressGateway = "gateway:1"
+	in.Egress = &desired.Egress{Address: "10.0.0.98", Recipients: []desired.Recipient{
+		{Name: "mail", Endpoints: []v1alpha1.RecipientEndpoint{{Host: "smtp.mail.example", Port: 465}}},
+	}}
 	applier := &apply.Applier{Reader: stripped{admin}, Writer: admin}
 	intents := slices.Concat([]desired.Object{desired.Namespace(in), desired.OperatorBinding(in)}, desired.Guardrails(in),
-		desired.Certificates(in), desired.Database(in), desired.ChatServer(in))
+		desired.Certificates(in), desired.Database(in), desired.EgressGateway(in), desired.ChatServer(in))
 	for _, intent := range intents {
 		name := *intent.GetKind() + " " + *intent.GetName()
 		for pass, want := range []bool{true, false} {

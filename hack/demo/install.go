@@ -118,6 +118,7 @@ func (d *demo) applySamples(ctx context.Context) error {
 	}
 	manifests = strings.NewReplacer(
 		"chatserver:latest", d.images["chatserver"], "postgres:latest", d.images["postgres"],
+		"gateway:latest", d.images["gateway"],
 	).Replace(manifests)
 	return d.apply(ctx, manifests)
 }

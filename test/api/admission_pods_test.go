@@ -16,7 +16,7 @@ const (
 		"spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution must demand " +
 		"node-restriction.kubernetes.io/region In [eu-central]"
 	noNodeName   = "spec.nodeName must be empty"
-	knownAccount = "spec.serviceAccountName must be chatserver or postgres"
+	knownAccount = "spec.serviceAccountName must be chatserver, postgres or egress"
 	noAPIAccess  = "spec.automountServiceAccountToken must be false and no volume may project a token"
 	noDebugger   = "no container is added to a tenant's running pods"
 )
@@ -33,7 +33,8 @@ func TestEveryPodOfATenantHasItsPlace(t *testing.T) {
 		message string
 	}{
 		{"as the operator's templates make it", set("spec.hostname", "one"), ""},
-		{"of the other component", set("spec.serviceAccountName", "postgres"), ""},
+		{"of the database", set("spec.serviceAccountName", "postgres"), ""},
+		{"of the egress gateway", set("spec.serviceAccountName", "egress"), ""},
 		{"with more demands", set(at, terms(demand(regionLabel, "In", "eu-central"), demand("disk", "Exists"))), ""},
 
 		{"without an affinity", set("spec.affinity", absent), inItsRegion},

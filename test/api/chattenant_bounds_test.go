@@ -59,6 +59,12 @@ var tenantPolicyBounds = slices.Concat(
 	list("spec.subProcessors.use", 64, named),
 	needed("spec.subProcessors.use[].name"),
 	text("spec.subProcessors.use[].name", 1, 63),
+	list("spec.subProcessors.approvals", 64, func(i int) map[string]string {
+		return map[string]string{"name": fmt.Sprintf("name-%d", i), "approvedOn": "2026-10-15"}
+	}),
+	needed("spec.subProcessors.approvals[].name", "spec.subProcessors.approvals[].approvedOn"),
+	text("spec.subProcessors.approvals[].name", 1, 63),
+	days("spec.subProcessors.approvals[].approvedOn"),
 	list("spec.subProcessors.objections", 64, named),
 	needed("spec.subProcessors.objections[].name"),
 	text("spec.subProcessors.objections[].name", 1, 63),
@@ -102,7 +108,25 @@ var chatTenantStatusBounds = slices.Concat(
 	oneOf("status.encryption.provider", "Secret", "VaultTransit", "KMS"),
 	[]bound{{"status.encryption.keyGeneration", minimum, 1, 0}},
 	[]bound{{"status.encryption.activeGeneration", minimum, 1, 0}},
+	list("status.subProcessors", 256, func(i int) map[string]string {
+		return map[string]string{"name": fmt.Sprintf("name-%d", i), "state": "Effective", "reason": "InEffect"}
+	}),
+	needed("status.subProcessors[].name", "status.subProcessors[].state", "status.subProcessors[].reason"),
+	text("status.subProcessors[].name", 1, 63),
+	text("status.subProcessors[].legalName", 1, 200),
+	oneOf("status.subProcessors[].state", "Effective", "Pending", "Objected", "Retired"),
+	oneOf("status.subProcessors[].reason", "InEffect", "Engaged", "NoticeRunning", "NotYetEffective", "ApprovalMissing",
+		"CustomerObjected", "RecordMissing", "ChainBroken", "OutsideJurisdictions", "NoLongerUsed"),
+	text("status.subProcessors[].because", 1, 63),
+	days("status.subProcessors[].expectedFrom"),
+	list("status.subProcessors[].endpoints", 32, func(i int) map[string]any {
+		return map[string]any{"host": "mail.example", "port": i + 1}
+	}),
+	needed("status.subProcessors[].endpoints[].host", "status.subProcessors[].endpoints[].port"),
+	hosts("status.subProcessors[].endpoints[].host"),
+	number("status.subProcessors[].endpoints[].port", 1, 65535),
 	text("status.versions.chatServer", 1, 500),
+	text("status.versions.egressGateway", 1, 500),
 	text("status.versions.postgres", 1, 500),
 )
 

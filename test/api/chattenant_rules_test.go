@@ -90,8 +90,16 @@ var chatTenantRules = []rule{
 		offered: []change{set("spec.encryption", map[string]any{"provider": "VaultTransit", "vaultTransit": transit})}},
 	{name: "not yet: a key in a cloud", at: "spec", message: "this release keeps the key-encryption key in a Secret",
 		offered: []change{set("spec.encryption", map[string]any{"provider": "KMS", "kms": cloudKey})}},
-	{name: "not yet: sub-processors", at: "spec", message: "this release opens no egress",
-		offered: []change{set("spec.subProcessors", map[string]any{"approval": "AfterNotice"})}},
+	{name: "an approval that nothing waits for", at: "spec.subProcessors",
+		message: "approvals are only allowed for approval Manual",
+		offered: []change{set("spec.subProcessors.approval", "AfterNotice"), approved("mail-relay-eu")}},
+	{name: "a recipient both approved and objected to", at: "spec.subProcessors",
+		message: "a recipient is either approved or objected to",
+		offered: []change{
+			set("spec.subProcessors.approval", "Manual"), approved("store", "mail-relay-eu"),
+			set("spec.subProcessors.objections", []any{map[string]any{"name": "tape-vault"},
+				map[string]any{"name": "mail-relay-eu"}}),
+		}},
 	{name: "not yet: backups", at: "spec", message: "this release takes no backups",
 		offered: []change{set("spec.backup", map[string]any{"everyHours": 24, "keepDays": 30})}},
 	{name: "not yet: sleep", at: "spec", message: "this release does not put tenants to sleep",
@@ -107,6 +115,15 @@ var chatTenantRules = []rule{
 }
 
 const rotationsByOne = "encryption.secret.generation counts rotations: it stays or grows by one"
+
+// approved lists recipients as approved.
+func approved(names ...string) change {
+	var list []any
+	for _, name := range names {
+		list = append(list, map[string]any{"name": name, "approvedOn": "2026-10-15"})
+	}
+	return set("spec.subProcessors.approvals", list)
+}
 
 // generation asks for a key of the tenant's Secrets.
 func generation(n int) change {
@@ -128,6 +145,11 @@ func TestAProperChatTenantIsAccepted(t *testing.T) {
 			set("spec.privacy.visitorAddress", "Drop"),
 			set("spec.encryption.provider", "Secret"),
 			set("spec.database.storageSize", "256Mi"),
+			set("spec.subProcessors.approval", "Manual"),
+			set("spec.subProcessors.noticeDays", 0),
+			set("spec.subProcessors.use[].name", "mail-relay-eu"),
+			approved("mail-relay-eu"),
+			set("spec.subProcessors.objections", []any{map[string]any{"name": "tape-vault", "reason": "Too far away"}}),
 			set("spec.deletionPolicy", "Delete"),
 			set("spec.reconciliation", "Paused"),
 			set("spec.adoptUID", someUID),
@@ -157,6 +179,12 @@ func TestAChatTenantIsRetainedAndActiveByDefault(t *testing.T) {
 	tenant := ensure(t, adminClient(t), manifest(t, "chattenant"))
 	wantField(t, tenant, "Retain", "spec", "deletionPolicy")
 	wantField(t, tenant, "Active", "spec", "reconciliation")
+}
+
+func TestTheNoticePeriodIsThirtyDaysByDefault(t *testing.T) {
+	tenant := ensure(t, adminClient(t), changed(t, manifest(t, "chattenant"),
+		set("spec.subProcessors.approval", "AfterNotice")))
+	wantField(t, tenant, int64(30), "spec", "subProcessors", "noticeDays")
 }
 
 func TestAChatTenantClassRunsTwoChatServersByDefault(t *testing.T) {

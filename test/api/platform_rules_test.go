@@ -35,8 +35,6 @@ var chatTenantClassRules = slices.Concat([]rule{
 		offered: []change{set("spec.database.engine", "CloudNativePG")}},
 	{name: "not yet: an external database", at: "spec.database", message: "this release runs the Standalone engine only",
 		offered: []change{set("spec.database.engine", "External")}},
-	{name: "not yet: an egress gateway", at: "spec.images", message: "this release runs no egress gateway",
-		offered: []change{set("spec.images.egressGateway", "gateway:1")}},
 	{name: "not yet: waves", at: "spec", message: "this release rolls image changes out to all tenants of a class at once",
 		offered: []change{set("spec.rollout.maxConcurrent", 10)}},
 	{name: "not yet: dedicated nodes", at: "spec.isolation", message: "this release cannot dedicate nodes",
@@ -98,6 +96,41 @@ var subProcessorRules = []rule{
 		"valid")}},
 	{name: "a start before the notice", at: "spec", message: "effectiveFrom must not be before noticedAt",
 		offered: []change{set("spec.effectiveFrom", "2026-09-30")}},
+	{name: "an earlier start", at: "spec", message: "effectiveFrom can only move later",
+		stored: asIs, offered: []change{set("spec.effectiveFrom", "2026-10-31")}},
+	told("legalName", "Other GmbH"),
+	told("purpose", "Something else"),
+	told("dataCategories", []string{"AccountEmail", "Transcript"}),
+	told("locations", []string{"DE", "FR"}),
+	told("transfer", map[string]string{"ground": "Adequacy"}),
+	told("noticedAt", "2026-09-30"),
+	told("parent", "object-store-eu"),
+	told("endpoints", []any{map[string]any{"host": "smtp.mail.example", "port": 465}}),
+	{name: "another parent", at: "spec", message: "parent cannot change",
+		stored: []change{set("spec.parent", "one")}, offered: []change{set("spec.parent", "other")}},
+	{name: "a parent taken back", at: "spec", message: "parent cannot change",
+		stored: []change{set("spec.parent", "one")}, offered: []change{set("spec.parent", absent)}},
+	{name: "a further endpoint", at: "spec", message: "endpoints cannot change",
+		stored: []change{set("spec.endpoints", ways(465))}, offered: []change{set("spec.endpoints", ways(465, 587))}},
+	{name: "an endpoint less", at: "spec", message: "endpoints cannot change",
+		stored: []change{set("spec.endpoints", ways(465, 587))}, offered: []change{set("spec.endpoints", ways(465))}},
+}
+
+// told is what customers were told of a recipient: it cannot be another afterwards.
+func told(field string, value any) rule {
+	return rule{
+		name: "another " + field, at: "spec", message: field + " cannot change: customers were told",
+		stored: asIs, offered: []change{set("spec."+field, value)},
+	}
+}
+
+// ways are endpoints of one host.
+func ways(ports ...int) []any {
+	var list []any
+	for _, port := range ports {
+		list = append(list, map[string]any{"host": "smtp.mail.example", "port": port})
+	}
+	return list
 }
 
 func TestAProperChatTenantClassIsAccepted(t *testing.T) {
@@ -114,7 +147,8 @@ func TestAProperChatTenantClassIsAccepted(t *testing.T) {
 			set("spec.exposure.mode", "IngressGateway"),
 		}},
 		{name: "when images, sizes and issuer change", stored: asIs, offered: []change{
-			set("spec.images", map[string]string{"chatServer": "chatserver:2", "postgres": "postgres:2"}),
+			set("spec.images", map[string]string{"chatServer": "chatserver:2", "postgres": "postgres:2",
+				"egressGateway": "gateway:2"}),
 			set("spec.chatServer.replicas", 3),
 			set("spec.issuerRef.name", "other"),
 		}},
@@ -142,6 +176,12 @@ func TestAProperSubProcessorIsAccepted(t *testing.T) {
 			}),
 			set("spec.agreementURL", "https://mail.example/dpa"),
 		}},
+		{name: "when its start moves later, and how to reach its people changes", stored: asIs, offered: []change{
+			set("spec.effectiveFrom", "2027-01-01"), set("spec.address", "Elsewhere"), set("spec.contact", "new@mail.example"),
+			set("spec.agreementURL", "https://mail.example/new"),
+		}},
+		{name: "when its endpoints are written in another order", stored: []change{set("spec.endpoints", ways(465, 587))},
+			offered: []change{set("spec.endpoints", ways(587, 465))}},
 		{name: "when notice and start are the same day", offered: []change{set("spec.effectiveFrom", "2026-10-01")}},
 	})
 }

@@ -19,6 +19,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -123,8 +124,12 @@ func creation(o *unstructured.Unstructured) attempt {
 }
 
 func patching(o *unstructured.Unstructured, body string) attempt {
+	return patchingWith(types.MergePatchType, o, body)
+}
+
+func patchingWith(kind types.PatchType, o *unstructured.Unstructured, body string) attempt {
 	return func(ctx context.Context, c client.Client) error {
-		return c.Patch(ctx, o.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(body)), client.DryRunAll)
+		return c.Patch(ctx, o.DeepCopy(), client.RawPatch(kind, []byte(body)), client.DryRunAll)
 	}
 }
 
