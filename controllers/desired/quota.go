@@ -48,7 +48,9 @@ func resourceQuota(in Input) Object {
 		WithSpec(corev1ac.ResourceQuotaSpec().WithHard(hard))
 }
 
-func peakPods(in Input) int64 { return int64(peakChatServers(in)) + postgresPods + peakEgressGateways(in) }
+func peakPods(in Input) int64 {
+	return int64(peakChatServers(in)) + postgresPods + peakEgressGateways(in)
+}
 
 func services(in Input) int64 {
 	if in.Egress == nil {
