@@ -183,7 +183,7 @@ func elementPath(path string) string { return strings.ReplaceAll(path, "[]", "[0
 func (b bound) explains(path string) func(metav1.StatusCause) bool {
 	field := elementPath(path)
 	if b.keyword == unique {
-		field = path + "[1]"
+		field += "[1]"
 	}
 	return func(cause metav1.StatusCause) bool {
 		return cause.Field == field && strings.Contains(cause.Message, complaints[b.keyword])
