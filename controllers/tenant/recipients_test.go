@@ -50,7 +50,7 @@ func TestARecipientOpensOnItsDayAndClosesOnAnObjection(t *testing.T) {
 	reportGateway(t, tenant)
 	report(t, tenant)
 	wantCondition(t, tenant, v1alpha1.ConditionSubProcessorsEnforced, v1alpha1.ReasonRecipientsEnforced)
-	wantCondition(t, tenant, v1alpha1.ConditionReady, v1alpha1.ReasonReady)
+	wantCondition(t, tenant, v1alpha1.ConditionChatServerReady, v1alpha1.ReasonChatServerAvailable)
 	opened := revisionTold(t, tenant)
 	if opened.times != 2 {
 		t.Errorf("the gateway was told %d times", opened.times)
@@ -119,6 +119,21 @@ func wantOpenAfterReports(t *testing.T, tenant, recipientName string) {
 	reportGateway(t, tenant)
 	eventually(t, "the chat server to run", func() string { return reportChatServer(t, tenant) })
 	wantCondition(t, tenant, v1alpha1.ConditionSubProcessorsEnforced, v1alpha1.ReasonRecipientsEnforced)
+}
+
+func TestATenantWithRecipientsIsAtRestToo(t *testing.T) {
+	const tenant, mail = "settled", "mail-of-settled"
+	sendingPlatform(t)
+	writes, stop := startOperator(t)
+	opened(t, tenant, mail)
+	if got := settled(writes); got == 0 {
+		t.Fatal("the counter counted nothing, so it cannot show rest")
+	}
+	stop()
+	writes, _ = startOperator(t)
+	if got := settled(writes); got != 0 {
+		t.Errorf("a restarted operator wrote %d times", got)
+	}
 }
 
 // TestAnObjectionDoesNotWaitForAClassThatIsGone: what keeps the operator from working on a tenant keeps nothing open.
