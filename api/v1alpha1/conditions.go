@@ -20,8 +20,8 @@ const (
 	ConditionCertificatesReady = "CertificatesReady"
 	// ConditionDatabaseReady says that PostgreSQL accepts connections.
 	ConditionDatabaseReady = "DatabaseReady"
-	// ConditionSubProcessorsEnforced says that the network lets the tenant reach its effective recipients and no others, as
-	// far as the operator can know: see docs/spec/chattenant.md.
+	// ConditionSubProcessorsEnforced says that the network lets the tenant reach its effective recipients and no others,
+	// as far as the operator can know: see docs/spec/chattenant.md.
 	ConditionSubProcessorsEnforced = "SubProcessorsEnforced"
 	// ConditionChatServerReady says that every chat server replica is ready and current.
 	ConditionChatServerReady = "ChatServerReady"

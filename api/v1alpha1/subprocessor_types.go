@@ -27,8 +27,9 @@ const (
 // +kubebuilder:validation:Enum=AccountEmail;AccountIdentity;VisitorContact;VisitorAddress;Transcript;Attachment;Backup;KeyOperation;Aggregate
 type DataCategory string
 
-// SubProcessorSpec is the record of a recipient, as it is published. What customers were told cannot change afterwards: a
-// recipient that does something else, somewhere else or by another way is another SubProcessor, with its own notice.
+// SubProcessorSpec is the record of a recipient, as it is published. What customers were told cannot change
+// afterwards: a recipient that does something else, somewhere else or by another way is another SubProcessor, with its
+// own notice.
 // +kubebuilder:validation:XValidation:rule="self.noticedAt <= self.effectiveFrom",message="effectiveFrom must not be before noticedAt: customers are told first"
 // +kubebuilder:validation:XValidation:rule="self.legalName == oldSelf.legalName",message="legalName cannot change: customers were told; create another SubProcessor with its own notice"
 // +kubebuilder:validation:XValidation:rule="self.purpose == oldSelf.purpose",message="purpose cannot change: customers were told; create another SubProcessor with its own notice"

@@ -96,8 +96,8 @@ func openRecipients(in Input) []Recipient {
 // a node that is drained must not hold them up. A tenant that makes do with one chat server makes do with one gateway.
 func egressReplicas(in Input) int32 { return min(2, replicas(in)) }
 
-// egressDeployment has no digest of its configuration on its pods: they read it anew when it changes, and connections to
-// other recipients go on.
+// egressDeployment has no digest of its configuration on its pods: they read it anew when it changes, and connections
+// to other recipients go on.
 func egressDeployment(in Input) Object {
 	pod := corev1ac.PodTemplateSpec().WithLabels(labels(in, componentEgress)).WithSpec(egressPod(in))
 	return own(in, componentEgress, appsv1ac.Deployment(componentEgress, in.namespace())).

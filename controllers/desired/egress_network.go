@@ -23,8 +23,8 @@ const (
 	dnsPort      = 53
 )
 
-// internet are the public internet's addresses, each family less its special ranges. A NetworkPolicy is the second line:
-// the gateway checks every address by the same list itself.
+// internet are the public internet's addresses, each family less its special ranges. A NetworkPolicy is the second
+// line: the gateway checks every address by the same list itself.
 func internet() (blocks []*networkingv1ac.NetworkPolicyPeerApplyConfiguration) {
 	for _, public := range egressconfig.PublicRanges() {
 		block := networkingv1ac.IPBlock().WithCIDR(public.String())

@@ -152,7 +152,8 @@ func TestAGatewayReachesTheDeclaredPortsOfThePublicInternetAlone(t *testing.T) {
 	for address, public := range map[string]bool{
 		"9.255.255.255": true, "10.0.0.0": false, "10.255.255.255": false, "11.0.0.0": true,
 		"1.1.1.1": true, "0.0.0.1": false, "100.63.255.255": true, "100.64.0.1": false, "100.127.255.255": false,
-		"100.128.0.0": true, "127.0.0.1": false, "168.63.129.16": false, "168.63.129.17": true, "169.254.169.254": false, "172.15.255.255": true, "172.16.0.1": false,
+		"100.128.0.0": true, "127.0.0.1": false, "168.63.129.16": false, "168.63.129.17": true,
+		"169.254.169.254": false, "172.15.255.255": true, "172.16.0.1": false,
 		"172.31.255.255": false, "172.32.0.0": true, "192.0.0.8": false, "192.0.2.1": false, "192.168.1.1": false,
 		"198.17.255.255": true, "198.18.0.1": false, "198.19.255.255": false, "198.51.100.1": false, "203.0.113.1": false,
 		"223.255.255.255": true, "224.0.0.1": false, "240.0.0.1": false, "255.255.255.255": false,

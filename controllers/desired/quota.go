@@ -59,8 +59,8 @@ func services(in Input) int64 {
 	return tenantServices + egressServices
 }
 
-// peakEgressGateways is the most that exist at a time: a rolling update adds one, and the replaced ones count until they
-// have stopped.
+// peakEgressGateways is the most that exist at a time: a rolling update adds one, and the replaced ones count until
+// they have stopped.
 func peakEgressGateways(in Input) int64 {
 	if in.Egress == nil {
 		return 0

@@ -42,17 +42,22 @@ func TestEveryPodHasNoTokenAndNoShareInItsNode(t *testing.T) {
 		if spec.HostNetwork || spec.HostPID || spec.HostIPC || spec.ShareProcessNamespace != nil {
 			t.Error("a host namespace is shared")
 		}
-		want := corev1.DNSNone
-		if spec.ServiceAccountName == "egress" {
-			want = corev1.DNSClusterFirst
-		}
-		if spec.DNSPolicy != want {
-			t.Errorf("DNS policy = %q, want %s", spec.DNSPolicy, want)
-		}
 		for _, volume := range spec.Volumes {
 			if volume.HostPath != nil || volume.Projected != nil {
 				t.Errorf("volume %s reaches out of the pod", volume.Name)
 			}
+		}
+	})
+}
+
+func TestOnlyTheGatewayResolvesNames(t *testing.T) {
+	forEachPod(t, func(t *testing.T, _ Input, pod corev1.PodTemplateSpec) {
+		want := corev1.DNSNone
+		if pod.Spec.ServiceAccountName == "egress" {
+			want = corev1.DNSClusterFirst
+		}
+		if pod.Spec.DNSPolicy != want {
+			t.Errorf("DNS policy = %q, want %s", pod.Spec.DNSPolicy, want)
 		}
 	})
 }

@@ -27,6 +27,8 @@ func TestAChainStandsAndFallsTogether(t *testing.T) {
 			[]string{"store" + inForce, "vault Effective Engaged because store"}},
 		{"both ends are used", records(firm, store, vault), "firm vault", nil,
 			[]string{"firm" + inForce, "vault" + inForce, "store Effective Engaged because firm"}},
+		{"the two above are used: the nearer one engages", records(firm, store, vault), "firm store", nil,
+			[]string{"firm" + inForce, "store" + inForce, "vault Effective Engaged because store"}},
 		{"the top is used", records(firm, store, vault), "firm", nil,
 			[]string{"firm" + inForce, "store Effective Engaged because firm", "vault Effective Engaged because firm"}},
 		{"a parent is missing", records(vault), "vault", nil, []string{"vault Pending ChainBroken because store"}},
@@ -84,8 +86,8 @@ func TestAChainStandsAndFallsTogether(t *testing.T) {
 	}
 }
 
-// An engaged recipient that begins outside the jurisdictions closes the one that engages it on that day: the operator has
-// to look then.
+// An engaged recipient that begins outside the jurisdictions closes the one that engages it on that day: the operator
+// has to look then.
 func TestTheOperatorLooksWhenAnEngagedOneBegins(t *testing.T) {
 	f := using(records(record("store", ""), record("vault", "store", in("US"), from("2026-11-10", "2026-12-01"))), "store")
 	f.Now = moment(t, "2026-11-30 23:59:59")
@@ -100,9 +102,8 @@ func TestTheOperatorLooksWhenAnEngagedOneBegins(t *testing.T) {
 }
 
 func TestOnlyUsedRecipientsAreReachable(t *testing.T) {
-	f := using(records(record("firm", ""), record("store", "firm"), record("quiet", "", func(s *v1alpha1.SubProcessorSpec) {
-		s.Endpoints = nil
-	})), "firm", "quiet")
+	silent := func(s *v1alpha1.SubProcessorSpec) { s.Endpoints = nil }
+	f := using(records(record("firm", ""), record("store", "firm"), record("quiet", "", silent)), "firm", "quiet")
 	f.Now = moment(t, "2026-11-15 12:00:00")
 	got := DecideRecipients(f)
 	want := []v1alpha1.RecipientEndpoint{{Host: "firm.example", Port: 443}}

@@ -67,7 +67,7 @@ func endpointOf(address string) (v1alpha1.RecipientEndpoint, error) {
 		if err != nil {
 			return v1alpha1.RecipientEndpoint{}, fmt.Errorf("parse port: %w", err)
 		}
-		endpoint.Port = int32(port) //nolint:gosec // Parsed as 16 bits.
+		endpoint.Port = int32(port)
 	}
 	return endpoint, nil
 }

@@ -45,9 +45,10 @@ func TestTheRecordEnclosesEveryTimeInWhichARecipientWasEffective(t *testing.T) {
 	f.Policy.Objections = nil
 	wantRecord(t, decide(t, &f, "2026-11-08 09:00:00"), "mail"+inForce, first, nil)
 	f.Policy.Use = nil
-	wantRecord(t, decide(t, &f, "2026-11-09 09:00:00"), "mail Retired NoLongerUsed", first, stamp(t, "2026-11-09 09:00:00"))
+	last := stamp(t, "2026-11-09 09:00:00")
+	wantRecord(t, decide(t, &f, "2026-11-09 09:00:00"), "mail Retired NoLongerUsed", first, last)
 	f.Policy = nil
-	wantRecord(t, decide(t, &f, "2026-12-09 09:00:00"), "mail Retired NoLongerUsed", first, stamp(t, "2026-11-09 09:00:00"))
+	wantRecord(t, decide(t, &f, "2026-12-09 09:00:00"), "mail Retired NoLongerUsed", first, last)
 }
 
 func TestADeletedRecordRetiresWhatWasEffective(t *testing.T) {

@@ -65,7 +65,8 @@ func egressImageKnown(in Input) (string, string, bool) {
 			"spec.images.egressGateway of ChatTenantClass %q", in.Class.Name), in.Class.Spec.Images.EgressGateway == ""
 }
 
-// created says whether the tenant has begun to exist: its namespace was made for it, not for one whose data it takes up.
+// created says whether the tenant has begun to exist: its namespace was made for it, not for one whose data it takes
+// up.
 func (in Input) created() bool {
 	return in.Namespace != nil && in.Namespace.Annotations[v1alpha1.AnnotationTenantUID] == string(in.Tenant.UID)
 }

@@ -170,7 +170,8 @@ func TestDaysAreCountedInUTCWhereverTheOperatorRuns(t *testing.T) {
 func TestThirtyDaysOfNoticeAreTheDefault(t *testing.T) {
 	f := using(records(record("mail", "", from("2026-10-01", "2026-10-01"))), "mail")
 	f.Policy.NoticeDays, f.Now = nil, moment(t, "2026-10-20 00:00:00")
-	if diff := cmp.Diff([]string{"mail Pending NoticeRunning from 2026-11-01"}, told(DecideRecipients(f).List)); diff != "" {
+	want := []string{"mail Pending NoticeRunning from 2026-11-01"}
+	if diff := cmp.Diff(want, told(DecideRecipients(f).List)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/chattenant/chattenant/api/v1alpha1"
 )
 
-// repeatAfter is when a gateway is told a second time. Kubelet hears of a pod and of its configuration by two watches: if
-// the first word comes before the new configuration does, the second comes after it.
+// repeatAfter is when a gateway is told a second time. Kubelet hears of a pod and of its configuration by two watches:
+// if the first word comes before the new configuration does, the second comes after it.
 const repeatAfter = 3 * time.Second
 
 // revision is what AnnotationEgressRevision holds: the configuration's, how often it was told, and when first.
@@ -41,8 +41,8 @@ func parseRevision(text string) revision {
 	return revision{config, n, time.Unix(seconds, 0)}
 }
 
-// tellGateways makes kubelet refresh the configuration of every gateway's pod, which it would else do within a minute or
-// two. It answers whether all were told, twice.
+// tellGateways makes kubelet refresh the configuration of every gateway's pod, which it would else do within a minute
+// or two. It answers whether all were told, twice.
 func (r *Reconciler) tellGateways(ctx context.Context, s *scope, config string) (bool, error) {
 	all := true
 	for i := range s.pods {

@@ -46,10 +46,11 @@ func (r *Reconciler) recipients(ctx context.Context, s *scope) (outcome, error) 
 	return s.recipientsOutcome(outcome{done, v1alpha1.ReasonRecipientsEnforced, openMessage(in.Egress.Recipients)}), nil
 }
 
-// closeRecipients keeps what is not effective closed while something else keeps the tenant from being worked on: a class
-// that is gone does not make an objection wait.
+// closeRecipients keeps what is not effective closed while something else keeps the tenant from being worked on: a
+// class that is gone does not make an objection wait.
 func (r *Reconciler) closeRecipients(ctx context.Context, s *scope) error {
-	if ns := s.facts.Namespace; s.egress == nil || ns == nil || !ns.DeletionTimestamp.IsZero() || !policy.Owns(s.tenant, ns) {
+	ns := s.facts.Namespace
+	if s.egress == nil || ns == nil || !ns.DeletionTimestamp.IsZero() || !policy.Owns(s.tenant, ns) {
 		return nil
 	}
 	in := r.input(s)
@@ -68,8 +69,8 @@ func (r *Reconciler) noticeWhilePaused(s *scope) {
 		return
 	}
 	s.outcomes[v1alpha1.ConditionSubProcessorsEnforced] = outcome{stalled, v1alpha1.ReasonPausedBySpec,
-		"What is effective changed while the tenant is paused, and the egress gateway was not told. Set spec.reconciliation " +
-			"to Active"}
+		"What is effective changed while the tenant is paused, and the egress gateway was not told. Set " +
+			"spec.reconciliation to Active"}
 }
 
 func sameRecipient(a, b v1alpha1.SubProcessorStatus) bool { return a.Name == b.Name }

@@ -38,13 +38,15 @@ func (s shifted) Since(t time.Time) time.Duration { return s.Now().Sub(t) }
 
 // shortlyBefore is a clock by which a day begins, in UTC, a moment from now.
 func shortlyBefore(day time.Time, moment time.Duration) shifted {
-	return shifted{by: day.Add(-moment).Sub(time.Now())}
+	return shifted{by: time.Until(day.Add(-moment))}
 }
 
 func unchanged(next http.RoundTripper) http.RoundTripper { return next }
 
 // recipient is one that was noticed and begins on these days.
-func recipient(name string, noticed, effective v1alpha1.Date, locations ...v1alpha1.Jurisdiction) *v1alpha1.SubProcessor {
+func recipient(
+	name string, noticed, effective v1alpha1.Date, locations ...v1alpha1.Jurisdiction,
+) *v1alpha1.SubProcessor {
 	return &v1alpha1.SubProcessor{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.SubProcessorSpec{
 		LegalName: name, Address: "1 Example Street", Contact: "privacy@example.test", Purpose: "Tests",
 		DataCategories: []v1alpha1.DataCategory{"AccountEmail"}, Locations: locations,
@@ -140,8 +142,8 @@ func wantOpen(t *testing.T, tenant string, recipients ...string) {
 	})
 }
 
-// reportGateway stands in for cert-manager, the controllers and kubelet: the gateway's certificates are issued, and a pod
-// of it runs.
+// reportGateway stands in for cert-manager, the controllers and kubelet: the gateway's certificates are issued, and a
+// pod of it runs.
 func reportGateway(t *testing.T, tenant string) {
 	t.Helper()
 	namespace := naming.Namespace(tenant)

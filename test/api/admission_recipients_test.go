@@ -37,7 +37,9 @@ func TestTheOperatorWritesOneAnnotationOnGatewaysAndNothingElseOnPods(t *testing
 	gateway, other := gatewayPod(t), newObject("v1", "Pod", "chatserver-1")
 	told := annotationTo("chattenant.io/egress-revision", "0123.1.1900000000")
 	elsewhere := changed(t, manifest(t, "pod"), set("metadata.name", "egress-2"), set("metadata.namespace", "elsewhere"))
-	elsewhere.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "chattenant", "app.kubernetes.io/name": "egress"})
+	elsewhere.SetLabels(map[string]string{
+		"app.kubernetes.io/managed-by": "chattenant", "app.kubernetes.io/name": "egress",
+	})
 	if err := adminClient(t).Create(t.Context(), elsewhere.DeepCopy()); client.IgnoreAlreadyExists(err) != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,9 @@ import (
 // SubProcessorSpecApplyConfiguration represents a declarative configuration of the SubProcessorSpec type for use
 // with apply.
 //
-// SubProcessorSpec is the record of a recipient, as it is published. What customers were told cannot change afterwards: a
-// recipient that does something else, somewhere else or by another way is another SubProcessor, with its own notice.
+// SubProcessorSpec is the record of a recipient, as it is published. What customers were told cannot change
+// afterwards: a recipient that does something else, somewhere else or by another way is another SubProcessor, with its
+// own notice.
 type SubProcessorSpecApplyConfiguration struct {
 	// legalName is the recipient's registered name.
 	LegalName *string `json:"legalName,omitempty"`
