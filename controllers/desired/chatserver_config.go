@@ -54,6 +54,7 @@ func serverConfig(in Input) serverconfig.ChatServerConfiguration {
 		TLS:          keyPair(endpointTLSDir),
 		Database:     serverDatabase(in),
 		Sealing:      serverSealing(in),
+		Egress:       serverEgress(in),
 		DrainSeconds: drainSeconds,
 	}
 }
@@ -97,6 +98,18 @@ func serverDatabase(in Input) serverconfig.Database {
 		TLS:            keyPair(postgresClientDir),
 		CAFile:         postgresClientDir + "/ca.crt",
 		MaxConnections: poolSize(in),
+	}
+}
+
+// serverEgress is the way out, where there is one.
+func serverEgress(in Input) *serverconfig.Egress {
+	if in.Egress == nil {
+		return nil
+	}
+	host := naming.ServiceHost(in.Tenant.Name, naming.Egress)
+	return &serverconfig.Egress{
+		Address: host + anyAddress(naming.EgressPort), ServerName: host,
+		TLS: keyPair(egressClientDir), CAFile: egressClientDir + "/ca.crt",
 	}
 }
 

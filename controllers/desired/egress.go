@@ -4,6 +4,8 @@
 package desired
 
 import (
+	"strconv"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -44,6 +46,8 @@ const (
 const (
 	// egressLeaveSeconds pass between a gateway's removal from its Service and the signal to stop.
 	egressLeaveSeconds = 2
+	// egressDrainSeconds are what connections get to end by themselves.
+	egressDrainSeconds = 4
 	// egressStopSeconds bound the whole stop. Where a gateway goes because nothing is declared any more, its connections
 	// have to be cut within ten seconds, whatever it is still waiting for.
 	egressStopSeconds = 8
@@ -137,9 +141,10 @@ func egressContainer(in Input) *corev1ac.ContainerApplyConfiguration {
 	return container(componentEgress, string(in.Class.Spec.Images.EgressGateway), s).
 		WithArgs("egress",
 			"--config="+egressConfigDir+"/"+egressConfig,
-			"--tls-cert-file="+egressTLSDir+"/tls.crt",
-			"--tls-private-key-file="+egressTLSDir+"/tls.key",
-			"--client-ca-file="+egressTLSDir+"/ca.crt").
+			"--tls-dir="+egressTLSDir,
+			// The sleep before the signal is the delay.
+			"--drain-delay=0s",
+			"--drain-timeout="+strconv.Itoa(egressDrainSeconds)+"s").
 		WithEnv(corev1ac.EnvVar().WithName("GOMEMLIMIT").WithValue(s.goMemoryLimit())).
 		WithPorts(
 			containerPort("connect", naming.EgressPort),

@@ -4,8 +4,11 @@
 package desired
 
 import (
+	"net"
 	"net/netip"
+	"path"
 	"slices"
+	"strconv"
 	"testing"
 
 	certmanagerv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
@@ -102,6 +105,29 @@ func TestTheChatServerWaitsForTheGatewaysAddress(t *testing.T) {
 	}
 }
 
+// TestTheChatServerFindsItsWayOut follows the address to the hosts file, and each path to the Secret and its key.
+func TestTheChatServerFindsItsWayOut(t *testing.T) {
+	egress, pod := serverConfigOf(t, "several-ports").Egress, chatServerOf(t, "several-ports")
+	host, port, err := net.SplitHostPort(egress.Address)
+	known := slices.ContainsFunc(pod.Spec.HostAliases, func(a corev1.HostAlias) bool {
+		return slices.Contains(a.Hostnames, host)
+	})
+	if err != nil || port != strconv.Itoa(naming.EgressPort) || !known || host != egress.ServerName {
+		t.Errorf("address %q, name %q (%v)", egress.Address, egress.ServerName, err)
+	}
+	for file, want := range map[string]string{
+		egress.TLS.CertFile: "egress-client/tls.crt", egress.TLS.KeyFile: "egress-client/tls.key",
+		egress.CAFile: "egress-client/ca.crt",
+	} {
+		if got := secretAt(pod, path.Dir(file)) + "/" + path.Base(file); got != want {
+			t.Errorf("%s is %s, want %s", file, got, want)
+		}
+	}
+	if config := serverConfigOf(t, "full-us"); config.Egress != nil {
+		t.Errorf("a way out without a gateway: %+v", config.Egress)
+	}
+}
+
 func TestTheGatewayProvesTheNameItIsDialledBy(t *testing.T) {
 	server := find[certmanagerv1.Certificate](t, named(t, "one-recipient"), "Certificate", "egress")
 	if want := []string{naming.ServiceHost("acme", naming.Egress)}; !slices.Equal(server.Spec.DNSNames, want) {
@@ -122,8 +148,8 @@ func TestTheGatewayProvesTheNameItIsDialledBy(t *testing.T) {
 func TestAGatewayThatGoesIsGoneWithinTenSeconds(t *testing.T) {
 	pod := egressOf(t, "several-ports")
 	grace, sleep := *pod.Spec.TerminationGracePeriodSeconds, pod.Spec.Containers[0].Lifecycle.PreStop.Sleep.Seconds
-	if grace > 9 || sleep >= grace {
-		t.Errorf("%d s until the signal, %d s until the kill", sleep, grace)
+	if grace > 9 || sleep+egressDrainSeconds >= grace {
+		t.Errorf("%d s until the signal, %d s of draining, %d s until the kill", sleep, egressDrainSeconds, grace)
 	}
 }
 
