@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// AnnotatePod writes one annotation of exactly the pod that was seen: its UID makes another of its name a conflict. A
-// pod that is gone is no error. The answer carries metadata only, so the operator is told nothing else about the pod.
+// AnnotatePod writes one annotation of exactly the pod that was seen: with its UID in the patch, another of its name is
+// refused as invalid. A pod that is gone or was replaced is no error. The answer is read as metadata only.
 func (a *Applier) AnnotatePod(ctx context.Context, seen *corev1.Pod, key, value string) error {
 	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"uid": seen.UID, "annotations": map[string]string{key: value},
@@ -27,7 +27,7 @@ func (a *Applier) AnnotatePod(ctx context.Context, seen *corev1.Pod, key, value 
 	pod := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: seen.Namespace, Name: seen.Name}}
 	pod.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
 	err = a.Writer.Patch(ctx, pod, client.RawPatch(types.MergePatchType, body), client.FieldOwner(FieldManager))
-	if apierrors.IsNotFound(err) {
+	if apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
 		return nil
 	}
 	if err != nil {

@@ -107,7 +107,6 @@ func (r *Reconciler) removeGateway(ctx context.Context, s *scope) error {
 // recipientsOutcome is the first thing that a human has to put right, else what was found.
 func (s *scope) recipientsOutcome(found outcome) outcome {
 	if s.unrecorded() {
-		s.requeue(soon)
 		return outcome{waiting, v1alpha1.ReasonEgressUpdating, "A recipient is recorded as effective before it is opened"}
 	}
 	for _, problem := range []func(*scope) *outcome{unknownRecipient, outsideRecipient, undeclaredHost} {

@@ -136,37 +136,6 @@ func TestATenantWithRecipientsIsAtRestToo(t *testing.T) {
 	}
 }
 
-// TestAnObjectionDoesNotWaitForAClassThatIsGone: what keeps the operator from working on a tenant keeps nothing open.
-func TestAnObjectionDoesNotWaitForAClassThatIsGone(t *testing.T) {
-	const tenant, mail = "stranded", "mail-of-stranded"
-	sendingPlatform(t)
-	startOperator(t)
-	gone := class("leaving", "public")
-	gone.Spec.Images.EgressGateway = "gateway:1"
-	create(t, gone)
-	create(t, recipient(mail, "2026-01-01", "2026-01-01", "DE"))
-	using := sendingTenant(tenant, mail)
-	using.Spec.ClassName = gone.Name
-	create(t, using)
-	wantOpenAfterReports(t, tenant, mail)
-	before := revisionTold(t, tenant)
-
-	if err := admin.Delete(t.Context(), gone); err != nil {
-		t.Fatal(err)
-	}
-	wantStalled(t, tenant, v1alpha1.ReasonClassNotFound)
-	change(t, tenant, func(s *v1alpha1.ChatTenantSpec) {
-		s.SubProcessors.Objections = []v1alpha1.SubProcessorObjection{{Name: mail}}
-	})
-	wantOpen(t, tenant)
-	eventually(t, "the gateway to be told", func() string {
-		if revisionTold(t, tenant).config == before.config {
-			return "not yet"
-		}
-		return ""
-	})
-}
-
 func TestARecordThatIsDeletedClosesItsRecipient(t *testing.T) {
 	const tenant, mail = "bereft", "mail-of-bereft"
 	sendingPlatform(t)

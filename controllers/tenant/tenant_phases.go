@@ -70,11 +70,17 @@ func waysOutExist(s *scope) bool { return s.egress != nil || s.chatServer != nil
 func (r *Reconciler) run(ctx context.Context, s *scope) error {
 	s.status.SubProcessors = s.facts.Recipients.List
 	s.wakeAtNextDay(r.Clock.Now())
+	if s.unrecorded() {
+		s.requeue(soon)
+	}
 	if s.violation = policy.FirstViolation(policy.Prerequisites, s.facts); s.violation != nil {
 		return r.closeRecipients(ctx, s)
 	}
 	s.status.Namespace = s.namespace()
 	complete, err := r.runPhases(ctx, s)
+	if _, evaluated := s.outcomes[v1alpha1.ConditionSubProcessorsEnforced]; !evaluated {
+		err = errors.Join(err, r.closeRecipients(ctx, s))
+	}
 	if err != nil || !complete {
 		return err
 	}
