@@ -9,6 +9,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/chattenant/chattenant/api/egressconfig"
 	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/api/serverconfig"
 )
@@ -102,14 +103,15 @@ func serverDatabase(in Input) serverconfig.Database {
 }
 
 // serverEgress is the way out, where there is one.
-func serverEgress(in Input) *serverconfig.Egress {
+func serverEgress(in Input) *egressconfig.Client {
 	if in.Egress == nil {
 		return nil
 	}
 	host := naming.ServiceHost(in.Tenant.Name, naming.Egress)
-	return &serverconfig.Egress{
+	pair := keyPair(egressClientDir)
+	return &egressconfig.Client{
 		Address: host + anyAddress(naming.EgressPort), ServerName: host,
-		TLS: keyPair(egressClientDir), CAFile: egressClientDir + "/ca.crt",
+		CertFile: pair.CertFile, KeyFile: pair.KeyFile, CAFile: egressClientDir + "/ca.crt",
 	}
 }
 

@@ -116,7 +116,7 @@ func TestTheChatServerFindsItsWayOut(t *testing.T) {
 		t.Errorf("address %q, name %q (%v)", egress.Address, egress.ServerName, err)
 	}
 	for file, want := range map[string]string{
-		egress.TLS.CertFile: "egress-client/tls.crt", egress.TLS.KeyFile: "egress-client/tls.key",
+		egress.CertFile: "egress-client/tls.crt", egress.KeyFile: "egress-client/tls.key",
 		egress.CAFile: "egress-client/ca.crt",
 	} {
 		if got := secretAt(pod, path.Dir(file)) + "/" + path.Base(file); got != want {
