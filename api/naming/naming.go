@@ -20,6 +20,10 @@ const (
 	ChatServer = "chatserver"
 	// Postgres names the database's StatefulSet, Service and ServiceAccount.
 	Postgres = "postgres"
+	// Egress names the egress gateway's Deployment, Service, ServiceAccount, ConfigMap and NetworkPolicy.
+	Egress = "egress"
+	// IsolationProbe names the ServiceAccount of the Jobs that try whether the tenant is closed, and their component.
+	IsolationProbe = "isolation-probe"
 	// EndpointCertificate names the Certificate and Secret with which the tenant's endpoint is served.
 	EndpointCertificate = "endpoint"
 )
@@ -32,6 +36,10 @@ const (
 	ChatServerHealthPort = 9443
 	// PostgresPort serves PostgreSQL over mutual TLS.
 	PostgresPort = 5432
+	// EgressPort serves HTTP CONNECT over mutual TLS to the tenant's chat server.
+	EgressPort = 8444
+	// EgressHealthPort serves /livez, /readyz and /metrics of the egress gateway over TLS.
+	EgressHealthPort = 9443
 )
 
 // PostgreSQL identities. The role equals the common name of the client certificate.

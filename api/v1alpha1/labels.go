@@ -25,6 +25,10 @@ const (
 	// StateRetained is the value of LabelState.
 	StateRetained = "retained"
 
+	// LabelNetworkRole says by which network policies a pod of a tenant is held: one of the roles of package isolation.
+	// Policies select by it and Services do not, so a pod can be held like a chat server without being one.
+	LabelNetworkRole = "chattenant.io/network-role"
+
 	// AnnotationTenantUID is a namespace's record: the UID of the ChatTenant it was made for.
 	AnnotationTenantUID = "chattenant.io/tenant-uid"
 	// AnnotationConfirmDeletion must hold a ChatTenant's own name before it may be deleted.

@@ -50,6 +50,9 @@ type Input struct {
 	PostgresAddress string
 	// KeyGeneration is that of the newest key-encryption key, counted from 1. The Secrets of all of them exist.
 	KeyGeneration int64
+	// EgressPorts are the TCP ports on which the tenant's effective recipients listen. Without any the tenant has no
+	// egress gateway.
+	EgressPorts []int32
 }
 
 func (in Input) namespace() string { return naming.Namespace(in.Tenant.Name) }

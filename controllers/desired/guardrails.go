@@ -10,17 +10,14 @@ import (
 // Guardrails bound what can run in the tenant's namespace and whom it can talk to. They come before any pod, and the
 // policy that denies everything comes before the ones that allow.
 func Guardrails(in Input) []Object {
-	return []Object{
+	return append([]Object{
 		resourceQuota(in),
 		limitRange(in),
 		// Every pod names its own account; the namespace's default is disarmed for pods that name none.
 		serviceAccount(in, componentGuardrails, "default"),
 		serviceAccount(in, componentChatServer, componentChatServer),
 		serviceAccount(in, componentPostgres, componentPostgres),
-		denyAll(in),
-		allowChatServer(in),
-		allowPostgres(in),
-	}
+	}, NetworkPolicies(in)...)
 }
 
 // serviceAccount has no token mounted: tenant pods have no business with the Kubernetes API.

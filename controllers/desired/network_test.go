@@ -62,23 +62,23 @@ type pod struct {
 
 // TestOnlyTheTwoIntendedConnectionsAreOpen decides every pair of pods as the API defines it.
 func TestOnlyTheTwoIntendedConnectionsAreOpen(t *testing.T) {
-	policies := policiesOf(t, named(t, "full-us"))
+	policies := policiesOf(t, named(t, "minimal-eu"))
 	component := func(namespace, tenant, name string) pod {
-		return pod{namespace, map[string]string{v1alpha1.LabelName: name, v1alpha1.LabelTenant: tenant}}
+		return pod{namespace, map[string]string{v1alpha1.LabelNetworkRole: name, v1alpha1.LabelTenant: tenant}}
 	}
 	pods := map[string]pod{
-		"chatserver":           component("chat-globex", "globex", "chatserver"),
-		"postgres":             component("chat-globex", "globex", "postgres"),
-		"other chatserver":     component("chat-acme", "acme", "chatserver"),
-		"other postgres":       component("chat-acme", "acme", "postgres"),
-		"lookalike chatserver": component("default", "globex", "chatserver"),
-		"lookalike postgres":   component("default", "globex", "postgres"),
-		"smuggled chatserver":  component("chat-globex", "acme", "chatserver"),
+		"chatserver":           component("chat-acme", "acme", "chatserver"),
+		"postgres":             component("chat-acme", "acme", "postgres"),
+		"other chatserver":     component("chat-globex", "globex", "chatserver"),
+		"other postgres":       component("chat-globex", "globex", "postgres"),
+		"lookalike chatserver": component("default", "acme", "chatserver"),
+		"lookalike postgres":   component("default", "acme", "postgres"),
+		"smuggled chatserver":  component("chat-acme", "globex", "chatserver"),
 		"gateway":              {"chattenant-system", map[string]string{v1alpha1.LabelName: "chattenant-gateway"}},
 		"operator":             {"chattenant-system", map[string]string{v1alpha1.LabelName: "chattenant-operator"}},
 		"lookalike gateway":    {"default", map[string]string{v1alpha1.LabelName: "chattenant-gateway"}},
 		"dns":                  {"kube-system", map[string]string{"k8s-app": "kube-dns"}},
-		"stray pod":            {"chat-globex", map[string]string{"app": "stray"}},
+		"stray pod":            {"chat-acme", map[string]string{"app": "stray"}},
 	}
 	open := map[[2]string]int32{
 		{"gateway", "chatserver"}:  naming.ChatServerPort,
@@ -86,7 +86,7 @@ func TestOnlyTheTwoIntendedConnectionsAreOpen(t *testing.T) {
 	}
 	for from, source := range pods {
 		for to, target := range pods {
-			if from == to || (source.namespace != "chat-globex" && target.namespace != "chat-globex") {
+			if from == to || (source.namespace != "chat-acme" && target.namespace != "chat-acme") {
 				continue
 			}
 			for _, port := range []int32{53, 80, 443, 5432, 6443, 8443, 9443, 10250} {
@@ -102,7 +102,7 @@ func TestOnlyTheTwoIntendedConnectionsAreOpen(t *testing.T) {
 // allowed says whether both ends allow the connection. Ends outside the tenant's namespace allow everything.
 func allowed(t *testing.T, policies []networkingv1.NetworkPolicy, source, target pod, port int32) bool {
 	t.Helper()
-	out, in := source.namespace != "chat-globex", target.namespace != "chat-globex"
+	out, in := source.namespace != "chat-acme", target.namespace != "chat-acme"
 	for _, policy := range policies {
 		leaves := matches(t, &policy.Spec.PodSelector, source.labels)
 		enters := matches(t, &policy.Spec.PodSelector, target.labels)
@@ -120,7 +120,7 @@ func allowed(t *testing.T, policies []networkingv1.NetworkPolicy, source, target
 func peers(t *testing.T, list []networkingv1.NetworkPolicyPeer, p pod) bool {
 	t.Helper()
 	for _, peer := range list {
-		inNamespace := p.namespace == "chat-globex"
+		inNamespace := p.namespace == "chat-acme"
 		if peer.NamespaceSelector != nil {
 			inNamespace = matches(t, peer.NamespaceSelector, map[string]string{corev1.LabelMetadataName: p.namespace})
 		}

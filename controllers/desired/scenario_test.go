@@ -134,6 +134,7 @@ func fullInput() Input {
 	in.Class.Spec.Isolation = &v1alpha1.Isolation{RuntimeClassName: "gvisor"}
 	in.PostgresAddress = "fd00:10:96::a"
 	in.KeyGeneration = 2
+	in.EgressPorts = []int32{443, 465}
 	return in
 }
 
