@@ -143,6 +143,10 @@ type ChatTenantStatus struct {
 	// +optional
 	Encryption *EncryptionStatus `json:"encryption,omitempty"`
 
+	// isolation is what the latest probe inside the tenant found.
+	// +optional
+	Isolation *IsolationStatus `json:"isolation,omitempty"`
+
 	// versions are the images that the tenant's pods run.
 	// +optional
 	Versions *VersionStatus `json:"versions,omitempty"`

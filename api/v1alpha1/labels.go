@@ -20,6 +20,8 @@ const (
 	LabelTenant = "chattenant.io/tenant"
 	// LabelRegion names the DataRegion on a tenant's namespace.
 	LabelRegion = "chattenant.io/region"
+	// LabelClass names the ChatTenantClass on a tenant's namespace.
+	LabelClass = "chattenant.io/class"
 	// LabelState is StateRetained on a namespace whose tenant was deleted under deletionPolicy Retain.
 	LabelState = "chattenant.io/state"
 	// StateRetained is the value of LabelState.

@@ -17,6 +17,7 @@ func Guardrails(in Input) []Object {
 		serviceAccount(in, componentGuardrails, "default"),
 		serviceAccount(in, componentChatServer, componentChatServer),
 		serviceAccount(in, componentPostgres, componentPostgres),
+		serviceAccount(in, componentProbe, componentProbe),
 	}, NetworkPolicies(in)...)
 }
 

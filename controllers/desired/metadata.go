@@ -15,6 +15,7 @@ import (
 const (
 	componentChatServer   = naming.ChatServer
 	componentPostgres     = naming.Postgres
+	componentProbe        = naming.IsolationProbe
 	componentGuardrails   = "guardrails"
 	componentKeys         = "keys"
 	componentCertificates = "certificates"

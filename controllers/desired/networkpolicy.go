@@ -36,6 +36,9 @@ func NetworkPolicies(in Input) []Object {
 // shape is what the tenant's connections depend on.
 func (in Input) shape() isolation.Shape { return isolation.Shape{EgressPorts: in.EgressPorts} }
 
+// Shape is what the connections of a tenant depend on.
+func Shape(in Input) isolation.Shape { return in.shape() }
+
 // denyAll selects every pod of the namespace, also those that nobody thought of. Nothing here opens DNS: the few names
 // that pods need are in their hosts file.
 func denyAll(in Input) Object {

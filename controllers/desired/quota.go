@@ -22,25 +22,27 @@ func peakChatServers(in Input) int32 { return 2*replicas(in) + 1 }
 
 // resourceQuota allows a tenant exactly what its class makes of it, at the peak of a rolling update:
 //
-//	pods     = peakChatServers + 1 database
-//	requests = peakChatServers × chat server's requests + the database's (limits likewise, where both have one)
+//	pods     = peakChatServers + 1 database + an isolation probe per role
+//	requests = peakChatServers × chat server's requests + the database's + the probes' (limits likewise, where chat
+//	           server and database have one)
 //	storage  = one volume of the tenant's size
 //
 // Node ports and load balancers would be ways in past the ingress gateway: there are none.
 func resourceQuota(in Input) Object {
 	chat, database, peak := chatServerSizes(in), postgresSizes(in), int64(peakChatServers(in))
+	probe, probes := probeSizes(in), int64(len(ProbeRoles(in)))
 	hard := corev1.ResourceList{
-		corev1.ResourcePods:                   count(peak + postgresPods),
+		corev1.ResourcePods:                   count(peak + postgresPods + probes),
 		corev1.ResourceServices:               count(tenantServices),
 		corev1.ResourceServicesNodePorts:      count(0),
 		corev1.ResourceServicesLoadBalancers:  count(0),
 		corev1.ResourcePersistentVolumeClaims: count(tenantVolumes),
 		corev1.ResourceRequestsStorage:        storageSize(in),
 	}
-	for name, quantity := range sum(times(chat.requests, peak), database.requests) {
+	for name, quantity := range sum(sum(times(chat.requests, peak), database.requests), times(probe.requests, probes)) {
 		hard["requests."+name] = quantity
 	}
-	for name, quantity := range sum(times(chat.limits, peak), database.limits) {
+	for name, quantity := range sum(sum(times(chat.limits, peak), database.limits), times(probe.limits, probes)) {
 		hard["limits."+name] = quantity
 	}
 	return own(in, componentGuardrails, corev1ac.ResourceQuota("tenant", in.namespace())).

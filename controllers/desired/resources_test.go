@@ -43,6 +43,9 @@ func TestTheQuotaAdmitsARollingUpdateAtItsPeakAndNotOnePodMore(t *testing.T) {
 		for range 2*s.in.Class.Spec.ChatServer.Replicas + 1 {
 			charge(used, chat)
 		}
+		for _, job := range jobsOf(t, s.in) {
+			charge(used, job.Spec.Template)
+		}
 		for name, quantity := range used {
 			// A CPU limit that one of the two does not have cannot be bounded: the quota would refuse that one.
 			limit, bounded := hard[name]

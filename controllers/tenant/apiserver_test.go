@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -128,7 +129,7 @@ func startOperatorWith(t *testing.T, wrap func(http.RoundTripper) http.RoundTrip
 		t.Fatal(err)
 	}
 	reconciler := &Reconciler{
-		Client:   mgr.GetClient(),
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Outside: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")},
 		Applier:  &apply.Applier{Reader: mgr.GetClient(), Writer: mgr.GetClient()},
 		Recorder: mgr.GetEventRecorder("test"), Clock: clock.RealClock{}, Random: rand.Reader, PublicPort: 8443,
 		System: desired.System{

@@ -26,6 +26,8 @@ type ChatTenantStatusApplyConfiguration struct {
 	Placement *PlacementStatusApplyConfiguration `json:"placement,omitempty"`
 	// encryption says which key protects the tenant's data. It never holds key material.
 	Encryption *EncryptionStatusApplyConfiguration `json:"encryption,omitempty"`
+	// isolation is what the latest probe inside the tenant found.
+	Isolation *IsolationStatusApplyConfiguration `json:"isolation,omitempty"`
 	// versions are the images that the tenant's pods run.
 	Versions *VersionStatusApplyConfiguration `json:"versions,omitempty"`
 }
@@ -86,6 +88,14 @@ func (b *ChatTenantStatusApplyConfiguration) WithPlacement(value *PlacementStatu
 // If called multiple times, the Encryption field is set to the value of the last call.
 func (b *ChatTenantStatusApplyConfiguration) WithEncryption(value *EncryptionStatusApplyConfiguration) *ChatTenantStatusApplyConfiguration {
 	b.Encryption = value
+	return b
+}
+
+// WithIsolation sets the Isolation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Isolation field is set to the value of the last call.
+func (b *ChatTenantStatusApplyConfiguration) WithIsolation(value *IsolationStatusApplyConfiguration) *ChatTenantStatusApplyConfiguration {
+	b.Isolation = value
 	return b
 }
 
