@@ -23,6 +23,7 @@ import (
 	"github.com/chattenant/chattenant/api/isolation"
 	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/api/v1alpha1"
+	"github.com/chattenant/chattenant/controllers/probeplan"
 )
 
 // probesOf waits for a Job in every role's place and answers them.
@@ -285,9 +286,11 @@ func TestAForeignPolicyIsReasonForANewProbe(t *testing.T) {
 
 func TestOfOthersOnlyWhatIsReadyIsKnockedAt(t *testing.T) {
 	startOperator(t)
-	running(t, "neighbour")
-	address := readyPod(t, "neighbour", naming.Postgres, "10.244.9.1", true)
-	silent := readyPod(t, "neighbour", naming.ChatServer, "10.244.9.2", false)
+	running(t, "before-curious")
+	running(t, "next-to-curious")
+	neighbour := neighbourOf(t, "curious")
+	address := readyPod(t, neighbour, naming.Postgres, "10.244.9.1", true)
+	silent := readyPod(t, neighbour, naming.ChatServer, "10.244.9.2", false)
 	running(t, "curious")
 	targets := map[string]isolation.Want{}
 	for _, job := range probesOf(t, "curious") {
@@ -298,7 +301,7 @@ func TestOfOthersOnlyWhatIsReadyIsKnockedAt(t *testing.T) {
 		for _, target := range plan.Targets {
 			targets[target.Address.String()] = target.Want
 		}
-		if strings.Contains(planOf(&job), "neighbour") {
+		if strings.Contains(planOf(&job), neighbour) {
 			t.Error("a plan names another tenant")
 		}
 	}
@@ -316,6 +319,28 @@ func TestOfOthersOnlyWhatIsReadyIsKnockedAt(t *testing.T) {
 	if targets[netip.MustParseAddr(service.Spec.ClusterIP).String()+":443"] != isolation.WantClosed {
 		t.Errorf("the API server is not knocked at: %v", targets)
 	}
+}
+
+// neighbourOf is a tenant that is one of those whose turn it is, and has a namespace.
+func neighbourOf(t *testing.T, tenant string) string {
+	t.Helper()
+	tenants := &v1alpha1.ChatTenantList{}
+	if err := admin.List(t.Context(), tenants); err != nil {
+		t.Fatal(err)
+	}
+	names := []string{tenant}
+	for i := range tenants.Items {
+		names = append(names, tenants.Items[i].Name)
+	}
+	for _, name := range probeplan.Choose(names, tenant, probeplan.Round(time.Now(), probeplan.DefaultPeriod)) {
+		found := &corev1.Namespace{}
+		err := admin.Get(t.Context(), client.ObjectKey{Name: naming.Namespace(name)}, found)
+		if err == nil && found.DeletionTimestamp.IsZero() {
+			return name
+		}
+	}
+	t.Fatalf("none of %v has a namespace", names)
+	return ""
 }
 
 func readyPod(t *testing.T, tenant, component, address string, ready bool) string {

@@ -23,39 +23,53 @@ import (
 // maxHoles are named in the status; one is enough to act.
 const maxHoles = 16
 
-// report is what one role's probe found.
+// probeReport is what one role's probe found.
 type probeReport struct {
 	role    isolation.End
 	plan    isolation.Plan
 	digest  string
 	verdict isolation.Verdict
-	ended   time.Time
 	// failure says why there is no verdict.
 	failure error
 }
 
-// judge waits until every role's probe has ended, then writes what they found together into the status and removes them.
+// judge waits until every role's probe has ended and writes what they found together into the status. The Jobs go in a
+// later pass, when that is seen to be written: until then they say that there is no reason for another probe.
 func (r *Reconciler) judge(ctx context.Context, s *scope, jobs map[isolation.End]*batchv1.Job) error {
 	var reports []probeReport
+	var ended time.Time
 	for _, role := range slices.Sorted(maps.Keys(jobs)) {
-		ended, found := endedAt(jobs[role])
+		at, found := endedAt(jobs[role])
 		if !found {
 			return nil // its watch brings us back
 		}
+		if at.After(ended) {
+			ended = at
+		}
 		report := reportOf(s, jobs[role])
-		report.role, report.ended = role, ended
+		report.role = role
 		reports = append(reports, report)
 	}
-	if err := r.conclude(ctx, s, reports); err != nil {
-		return err
-	}
-	return r.deleteProbes(ctx, slices.Collect(func(yield func(batchv1.Job) bool) {
+	if judged(s, ended) {
 		for _, job := range jobs {
-			if !yield(*job) {
-				return
+			if err := r.Applier.Delete(ctx, job); err != nil {
+				return err
 			}
 		}
-	}))
+		return nil
+	}
+	s.again(soon)
+	return r.conclude(ctx, s, reports, ended)
+}
+
+// judged says whether the status speaks of the probes that ended then.
+func judged(s *scope, ended time.Time) bool {
+	status, at := s.status.Isolation, metav1.NewTime(ended)
+	if status == nil {
+		return false
+	}
+	return status.LastFailureTime.Equal(&at) ||
+		status.LastProbeTime.Equal(&at) && status.PoliciesDigest == policiesDigest(s)
 }
 
 func endedAt(job *batchv1.Job) (time.Time, bool) {
@@ -149,15 +163,11 @@ func holes(report probeReport) bool {
 }
 
 // conclude turns the reports of all roles into one status. A hole is one even if another role came to no verdict.
-func (r *Reconciler) conclude(ctx context.Context, s *scope, reports []probeReport) error {
+func (r *Reconciler) conclude(ctx context.Context, s *scope, reports []probeReport, ended time.Time) error {
 	status := &v1alpha1.IsolationStatus{PoliciesDigest: policiesDigest(s)}
 	digests := map[string]string{}
-	var ended time.Time
 	var failure error
 	for _, report := range reports {
-		if report.ended.After(ended) {
-			ended = report.ended
-		}
 		if report.failure != nil {
 			failure = errors.Join(failure, fmt.Errorf("%s: %w", report.role, report.failure))
 			continue
@@ -183,15 +193,12 @@ func (r *Reconciler) conclude(ctx context.Context, s *scope, reports []probeRepo
 	return nil
 }
 
-// noteFailure counts a probe without verdict once, however often it is looked at.
+// noteFailure counts a probe without verdict.
 func (s *scope) noteFailure(at *metav1.Time, why error) {
 	if s.status.Isolation == nil {
 		s.status.Isolation = &v1alpha1.IsolationStatus{}
 	}
 	status := s.status.Isolation
-	if status.LastFailureTime.Equal(at) {
-		return
-	}
 	message := []rune(why.Error())
 	status.Failures++
 	status.LastFailureTime, status.LastFailure = at, string(message[:min(len(message), 400)])

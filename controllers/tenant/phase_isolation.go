@@ -73,7 +73,10 @@ func (r *Reconciler) isolationPhase(ctx context.Context, s *scope) (outcome, err
 	if err != nil || started {
 		return isolationOutcome(s), err
 	}
-	return isolationOutcome(s), r.judge(ctx, s, current)
+	if err := r.judge(ctx, s, current); err != nil {
+		return outcome{}, err
+	}
+	return isolationOutcome(s), nil
 }
 
 // again asks for another pass, unless an earlier one was asked for.
