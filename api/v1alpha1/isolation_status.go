@@ -15,16 +15,19 @@ type IsolationStatus struct {
 	// tried is the number of connections that were tried, from all roles together.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
 	Tried int32 `json:"tried,omitempty"`
 
 	// refused is how many of them were refused.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
 	Refused int32 `json:"refused,omitempty"`
 
 	// open is how many of them were open: those that have to be, and the holes.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
 	Open int32 `json:"open,omitempty"`
 
 	// planDigest names what was tried: a SHA-256 sum in hexadecimal.
@@ -51,6 +54,7 @@ type IsolationStatus struct {
 	// failures is how many probes came to no verdict since the latest one that did.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
 	Failures int32 `json:"failures,omitempty"`
 
 	// lastFailureTime is when the latest of them ended.

@@ -20,8 +20,12 @@ import (
 	"github.com/chattenant/chattenant/controllers/desired"
 )
 
-// maxHoles are named in the status; one is enough to act.
-const maxHoles = 16
+// Bounds of the status. One hole is enough to act; failures are counted as far as anybody would read.
+const (
+	maxHoles    = 16
+	maxFailures = 1_000_000
+	maxMessage  = 400
+)
 
 // probeReport is what one role's probe found.
 type probeReport struct {
@@ -200,8 +204,8 @@ func (s *scope) noteFailure(at *metav1.Time, why error) {
 	}
 	status := s.status.Isolation
 	message := []rune(why.Error())
-	status.Failures++
-	status.LastFailureTime, status.LastFailure = at, string(message[:min(len(message), 400)])
+	status.Failures = min(status.Failures+1, maxFailures)
+	status.LastFailureTime, status.LastFailure = at, string(message[:min(len(message), maxMessage)])
 }
 
 func (r *Reconciler) nameHoles(ctx context.Context, report probeReport) (named []string, err error) {
