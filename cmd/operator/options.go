@@ -48,6 +48,7 @@ func newCommand() *cobra.Command {
 		},
 	}
 	o.addTo(cmd.Flags())
+	cmd.AddCommand(newRenderPolicies())
 	return cmd
 }
 

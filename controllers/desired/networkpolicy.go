@@ -127,3 +127,6 @@ func addresses(all netip.Prefix, except []netip.Prefix) *networkingv1ac.NetworkP
 	}
 	return networkingv1ac.NetworkPolicyPeer().WithIPBlock(block)
 }
+
+// NamespaceOf is the tenant's namespace.
+func NamespaceOf(in Input) string { return in.namespace() }
