@@ -24,6 +24,8 @@ const (
 	Egress = "egress"
 	// EgressClient names the Certificate and Secret that the chat server shows to the egress gateway.
 	EgressClient = "egress-client"
+	// IsolationProbe names the ServiceAccount of the Jobs that try whether the tenant is closed, and their component.
+	IsolationProbe = "isolation-probe"
 	// EndpointCertificate names the Certificate and Secret with which the tenant's endpoint is served.
 	EndpointCertificate = "endpoint"
 )

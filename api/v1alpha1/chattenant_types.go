@@ -151,6 +151,10 @@ type ChatTenantStatus struct {
 	// +kubebuilder:validation:MaxItems=256
 	SubProcessors []SubProcessorStatus `json:"subProcessors,omitempty"`
 
+	// isolation is what the latest probe inside the tenant found.
+	// +optional
+	Isolation *IsolationStatus `json:"isolation,omitempty"`
+
 	// versions are the images that the tenant's pods run.
 	// +optional
 	Versions *VersionStatus `json:"versions,omitempty"`

@@ -161,7 +161,6 @@ const (
 // Isolation is how hard tenants are kept apart, beyond what always holds.
 // +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:XValidation:rule="!has(self.dedicatedNodes) || self.dedicatedNodes == 'Disabled'",message="this release cannot dedicate nodes: leave dedicatedNodes out or set it to Disabled"
-// +kubebuilder:validation:XValidation:rule="!has(self.probeEveryHours)",message="this release runs no isolation probes: leave probeEveryHours out"
 type Isolation struct {
 	// runtimeClassName is the RuntimeClass of every tenant pod, for example a sandboxed one.
 	// +optional
@@ -174,7 +173,8 @@ type Isolation struct {
 	// +optional
 	DedicatedNodes DedicatedNodes `json:"dedicatedNodes,omitempty"`
 
-	// probeEveryHours is the time between two isolation probes.
+	// probeEveryHours is the time between two isolation probes of a tenant, in hours. It defaults to 24. A tenant is also
+	// probed when it was created and when its network policies changed.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=168

@@ -29,6 +29,9 @@ const (
 	ConditionEndpointReady = "EndpointReady"
 	// ConditionPlacementVerified says that every pod and volume was found in the tenant's region.
 	ConditionPlacementVerified = "PlacementVerified"
+	// ConditionIsolationVerified says that a probe inside the tenant found closed what must be closed. It is Unknown, never
+	// True, where no probe came to a verdict.
+	ConditionIsolationVerified = "IsolationVerified"
 	// ConditionPaused is True while spec.reconciliation is Paused.
 	ConditionPaused = "Paused"
 	// ConditionDeleting is True while the tenant is being taken down.
@@ -117,6 +120,14 @@ const (
 	ReasonOutsideRegion = "OutsideRegion"
 	// ReasonPlacementPending: a pod or volume has no place yet.
 	ReasonPlacementPending = "PlacementPending"
+	// ReasonIsolated: the latest probe was refused everywhere it must be, under the network policies of now.
+	ReasonIsolated = "Isolated"
+	// ReasonHoleFound: the latest probe reached something that must be closed; the message names it.
+	ReasonHoleFound = "HoleFound"
+	// ReasonProbePending: no probe has come to a verdict under the network policies of now; one will.
+	ReasonProbePending = "ProbePending"
+	// ReasonProbeFailed: a probe came to no verdict; the message says why, and it is tried again.
+	ReasonProbeFailed = "ProbeFailed"
 	// ReasonActive is the reason of Paused when it is False, ReasonPausedBySpec when it is True.
 	ReasonActive       = "Active"
 	ReasonPausedBySpec = "PausedBySpec"

@@ -20,10 +20,16 @@ const (
 	LabelTenant = "chattenant.io/tenant"
 	// LabelRegion names the DataRegion on a tenant's namespace.
 	LabelRegion = "chattenant.io/region"
+	// LabelClass names the ChatTenantClass on a tenant's namespace.
+	LabelClass = "chattenant.io/class"
 	// LabelState is StateRetained on a namespace whose tenant was deleted under deletionPolicy Retain.
 	LabelState = "chattenant.io/state"
 	// StateRetained is the value of LabelState.
 	StateRetained = "retained"
+
+	// LabelNetworkRole says by which network policies a pod of a tenant is held: one of the roles of package isolation.
+	// Policies select by it and Services do not, so a pod can be held like a chat server without being one.
+	LabelNetworkRole = "chattenant.io/network-role"
 
 	// AnnotationTenantUID is a namespace's record: the UID of the ChatTenant it was made for.
 	AnnotationTenantUID = "chattenant.io/tenant-uid"

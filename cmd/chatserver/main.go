@@ -42,7 +42,8 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().StringVar(&configFile, "config", defaultConfig, "configuration file")
 	load := func() (*serverconfig.ChatServerConfiguration, error) { return loadConfig(configFile) }
 	root.AddCommand(
-		newServe(load), newInvite(load), newRotateKeys(load), newMigrate(load), newRaiseEpoch(load), newVersion(),
+		newServe(load), newInvite(load), newRotateKeys(load), newMigrate(load), newRaiseEpoch(load), newProbeIsolation(),
+		newVersion(),
 	)
 	return root
 }

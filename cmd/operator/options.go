@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 
 	"github.com/go-logr/logr"
@@ -25,6 +26,9 @@ type options struct {
 	metricsAddress string
 	healthAddress  string
 	logLevel       slog.Level
+	// outside is what outsideTexts say.
+	outsideTexts []string
+	outside      []netip.AddrPort
 }
 
 func newCommand() *cobra.Command {
@@ -44,6 +48,7 @@ func newCommand() *cobra.Command {
 		},
 	}
 	o.addTo(cmd.Flags())
+	cmd.AddCommand(newRenderPolicies())
 	return cmd
 }
 
@@ -57,6 +62,9 @@ func (o *options) addTo(f *pflag.FlagSet) {
 	f.StringVar(&o.system.TenantClusterRole, "tenant-cluster-role", "chattenant-tenant",
 		"ClusterRole that the operator binds to itself in tenant namespaces")
 	f.Int32Var(&o.publicPort, "public-port", 443, "port under which the ingress gateway is reached from outside")
+	f.StringSliceVar(&o.outsideTexts, "isolation-outside", []string{"193.0.14.129:53", "[2001:7fd::1]:53"},
+		"addresses, as IP:PORT, that stand for the internet: isolation probes try to connect and must not get through; the "+
+			"default is a root server of the DNS")
 	f.IntVar(&o.workers, "workers", 4, "number of tenants worked on at the same time")
 	f.BoolVar(&o.leaderElect, "leader-elect", true, "act only while holding the Lease chattenant-operator")
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443",
@@ -71,6 +79,13 @@ func (o *options) validate() error {
 	}
 	if o.publicPort < 1 || o.publicPort > 65535 {
 		return fmt.Errorf("--public-port is %d: use 1 to 65535", o.publicPort)
+	}
+	for _, text := range o.outsideTexts {
+		address, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return fmt.Errorf("--isolation-outside: %q is not IP:PORT", text)
+		}
+		o.outside = append(o.outside, address)
 	}
 	return nil
 }

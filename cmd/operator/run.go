@@ -37,6 +37,8 @@ func run(ctx context.Context, o options) error {
 	}
 	reconciler := &tenant.Reconciler{
 		Client:     mgr.GetClient(),
+		Live:       mgr.GetAPIReader(),
+		Outside:    o.outside,
 		Applier:    &apply.Applier{Reader: mgr.GetClient(), Writer: mgr.GetClient()},
 		Recorder:   mgr.GetEventRecorder("chattenant-operator"),
 		Clock:      clock.RealClock{},

@@ -104,6 +104,28 @@ func (a *Applier) send(ctx context.Context, data []byte, id identity) (*unstruct
 	return body, nil
 }
 
+// Create makes an object that is never changed afterwards: a Job. One that exists already is no error, because its name
+// says all that is in it. It asks for fewer rights than Apply.
+func (a *Applier) Create(ctx context.Context, intent Object) error {
+	id := identify(intent)
+	data, err := json.Marshal(intent)
+	if err != nil {
+		return fmt.Errorf("serialise %s: %w", id, err)
+	}
+	body := &unstructured.Unstructured{}
+	if err := body.UnmarshalJSON(data); err != nil {
+		return fmt.Errorf("copy %s: %w", id, err)
+	}
+	if err := a.Writer.Create(ctx, body, client.FieldOwner(FieldManager)); err != nil {
+		if apierrors.IsAlreadyExists(err) {
+			return nil
+		}
+		return fmt.Errorf("create %s: %w", id, err)
+	}
+	writes.WithLabelValues(id.gvk.Kind, "create").Inc()
+	return nil
+}
+
 // Delete removes exactly the object that was seen: one that was replaced in the meantime is left alone. An object
 // that is gone is no error.
 func (a *Applier) Delete(ctx context.Context, seen client.Object) error {

@@ -11,7 +11,7 @@ import (
 // writes counts requests, so that a tenant at rest can be seen to cost none.
 var writes = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Name: "chattenant_object_writes_total",
-	Help: "Writes to objects of tenants, by kind and verb (apply, takeover, delete).",
+	Help: "Writes to objects of tenants, by kind and verb (apply, takeover, create, delete).",
 }, []string{"kind", "verb"})
 
 func init() { metrics.Registry.MustRegister(writes) }

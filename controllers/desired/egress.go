@@ -16,6 +16,7 @@ import (
 	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
 
 	"github.com/chattenant/chattenant/api/egressconfig"
+	"github.com/chattenant/chattenant/api/isolation"
 	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/api/v1alpha1"
 )
@@ -33,6 +34,15 @@ type Recipient struct {
 	Name string
 	// Endpoints is never empty.
 	Endpoints []v1alpha1.RecipientEndpoint
+}
+
+// EgressTo is a gateway that opens these TCP ports, for whom nothing else of it matters.
+func EgressTo(ports ...int32) *Egress {
+	endpoints := make([]v1alpha1.RecipientEndpoint, len(ports))
+	for i, port := range ports {
+		endpoints[i].Port = port
+	}
+	return &Egress{Recipients: []Recipient{{Endpoints: endpoints}}}
 }
 
 // Where the egress gateway's pod finds its files.
@@ -103,7 +113,7 @@ func egressReplicas(in Input) int32 { return min(2, replicas(in)) }
 // egressDeployment has no digest of its configuration on its pods: they read it anew when it changes, and connections
 // to other recipients go on.
 func egressDeployment(in Input) Object {
-	pod := corev1ac.PodTemplateSpec().WithLabels(labels(in, componentEgress)).WithSpec(egressPod(in))
+	pod := corev1ac.PodTemplateSpec().WithLabels(roleLabels(in, componentEgress, isolation.Egress)).WithSpec(egressPod(in))
 	return own(in, componentEgress, appsv1ac.Deployment(componentEgress, in.namespace())).
 		WithSpec(appsv1ac.DeploymentSpec().
 			WithReplicas(egressReplicas(in)).

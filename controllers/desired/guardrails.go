@@ -17,14 +17,12 @@ func Guardrails(in Input) []Object {
 		serviceAccount(in, componentGuardrails, "default"),
 		serviceAccount(in, componentChatServer, componentChatServer),
 		serviceAccount(in, componentPostgres, componentPostgres),
-		denyAll(in),
-		allowChatServer(in),
-		allowPostgres(in),
+		serviceAccount(in, componentProbe, componentProbe),
 	}
 	if in.Egress != nil {
-		objects = append(objects, serviceAccount(in, componentEgress, componentEgress), allowEgress(in))
+		objects = append(objects, serviceAccount(in, componentEgress, componentEgress))
 	}
-	return objects
+	return append(objects, NetworkPolicies(in)...)
 }
 
 // serviceAccount has no token mounted: tenant pods have no business with the Kubernetes API.

@@ -6,6 +6,7 @@ package desired
 import (
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 
+	"github.com/chattenant/chattenant/api/isolation"
 	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/api/v1alpha1"
 )
@@ -15,6 +16,7 @@ const (
 	componentChatServer   = naming.ChatServer
 	componentPostgres     = naming.Postgres
 	componentEgress       = naming.Egress
+	componentProbe        = naming.IsolationProbe
 	componentGuardrails   = "guardrails"
 	componentKeys         = "keys"
 	componentCertificates = "certificates"
@@ -50,6 +52,20 @@ func owner(in Input) *metav1ac.OwnerReferenceApplyConfiguration {
 		WithUID(in.Tenant.UID).
 		WithController(true).
 		WithBlockOwnerDeletion(true)
+}
+
+// roleLabels are those of a pod of a component that is held by the network policy of a role.
+func roleLabels(in Input, component string, role isolation.End) map[string]string {
+	all := labels(in, component)
+	all[v1alpha1.LabelNetworkRole] = string(role)
+	return all
+}
+
+func roleSelector(in Input, role isolation.End) *metav1ac.LabelSelectorApplyConfiguration {
+	return metav1ac.LabelSelector().WithMatchLabels(map[string]string{
+		v1alpha1.LabelNetworkRole: string(role),
+		v1alpha1.LabelTenant:      in.Tenant.Name,
+	})
 }
 
 type ownable[T any] interface {

@@ -40,6 +40,7 @@ func namespace(in Input) *corev1ac.NamespaceApplyConfiguration {
 			v1alpha1.LabelPartOf:    v1alpha1.PartOf,
 			v1alpha1.LabelTenant:    in.Tenant.Name,
 			v1alpha1.LabelRegion:    in.Tenant.Spec.Region,
+			v1alpha1.LabelClass:     in.Tenant.Spec.ClassName,
 		}).
 		WithAnnotations(map[string]string{v1alpha1.AnnotationTenantUID: string(in.Tenant.UID)})
 }

@@ -5,6 +5,7 @@ package desired
 
 import (
 	"net"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	k8slabels "k8s.io/apimachinery/pkg/labels"
 
-	"github.com/chattenant/chattenant/api/naming"
+	"github.com/chattenant/chattenant/api/isolation"
 	"github.com/chattenant/chattenant/api/v1alpha1"
 )
 
@@ -48,97 +49,14 @@ func TestEveryPodIsSelectedByDenyAllAndItsOwnPolicy(t *testing.T) {
 				selecting = append(selecting, policy.Name)
 			}
 		}
-		if len(selecting) != 2 || selecting[0] != "default-deny" || selecting[1] != pod.Labels[v1alpha1.LabelName] {
-			t.Errorf("policies %v select the pod", selecting)
+		want := []string{"default-deny", pod.Labels[v1alpha1.LabelNetworkRole]}
+		if want[1] == string(isolation.None) {
+			want = want[:1]
+		}
+		if !slices.Equal(want, selecting) {
+			t.Errorf("policies %v select the pod, want %v", selecting, want)
 		}
 	})
-}
-
-// A pod is one end of a connection.
-type pod struct {
-	namespace string
-	labels    map[string]string
-}
-
-// TestOnlyTheTwoIntendedConnectionsAreOpen decides every pair of pods as the API defines it.
-func TestOnlyTheTwoIntendedConnectionsAreOpen(t *testing.T) {
-	policies := policiesOf(t, named(t, "full-us"))
-	component := func(namespace, tenant, name string) pod {
-		return pod{namespace, map[string]string{v1alpha1.LabelName: name, v1alpha1.LabelTenant: tenant}}
-	}
-	pods := map[string]pod{
-		"chatserver":           component("chat-globex", "globex", "chatserver"),
-		"postgres":             component("chat-globex", "globex", "postgres"),
-		"other chatserver":     component("chat-acme", "acme", "chatserver"),
-		"other postgres":       component("chat-acme", "acme", "postgres"),
-		"lookalike chatserver": component("default", "globex", "chatserver"),
-		"lookalike postgres":   component("default", "globex", "postgres"),
-		"smuggled chatserver":  component("chat-globex", "acme", "chatserver"),
-		"gateway":              {"chattenant-system", map[string]string{v1alpha1.LabelName: "chattenant-gateway"}},
-		"operator":             {"chattenant-system", map[string]string{v1alpha1.LabelName: "chattenant-operator"}},
-		"lookalike gateway":    {"default", map[string]string{v1alpha1.LabelName: "chattenant-gateway"}},
-		"dns":                  {"kube-system", map[string]string{"k8s-app": "kube-dns"}},
-		"stray pod":            {"chat-globex", map[string]string{"app": "stray"}},
-	}
-	open := map[[2]string]int32{
-		{"gateway", "chatserver"}:  naming.ChatServerPort,
-		{"chatserver", "postgres"}: naming.PostgresPort,
-	}
-	for from, source := range pods {
-		for to, target := range pods {
-			if from == to || (source.namespace != "chat-globex" && target.namespace != "chat-globex") {
-				continue
-			}
-			for _, port := range []int32{53, 80, 443, 5432, 6443, 8443, 9443, 10250} {
-				want := open[[2]string{from, to}] == port
-				if got := allowed(t, policies, source, target, port); got != want {
-					t.Errorf("%s -> %s port %d: allowed = %t, want %t", from, to, port, got, want)
-				}
-			}
-		}
-	}
-}
-
-// allowed says whether both ends allow the connection. Ends outside the tenant's namespace allow everything.
-func allowed(t *testing.T, policies []networkingv1.NetworkPolicy, source, target pod, port int32) bool {
-	t.Helper()
-	out, in := source.namespace != "chat-globex", target.namespace != "chat-globex"
-	for _, policy := range policies {
-		leaves := matches(t, &policy.Spec.PodSelector, source.labels)
-		enters := matches(t, &policy.Spec.PodSelector, target.labels)
-		for _, rule := range policy.Spec.Egress {
-			out = out || leaves && peers(t, rule.To, target) && ports(rule.Ports, port)
-		}
-		for _, rule := range policy.Spec.Ingress {
-			in = in || enters && peers(t, rule.From, source) && ports(rule.Ports, port)
-		}
-	}
-	return out && in
-}
-
-// peers says whether one of the list selects p. An empty list would select everything.
-func peers(t *testing.T, list []networkingv1.NetworkPolicyPeer, p pod) bool {
-	t.Helper()
-	for _, peer := range list {
-		inNamespace := p.namespace == "chat-globex"
-		if peer.NamespaceSelector != nil {
-			inNamespace = matches(t, peer.NamespaceSelector, map[string]string{corev1.LabelMetadataName: p.namespace})
-		}
-		selected := peer.PodSelector == nil || matches(t, peer.PodSelector, p.labels)
-		if inNamespace && selected && peer.IPBlock == nil {
-			return true
-		}
-	}
-	return len(list) == 0
-}
-
-func ports(list []networkingv1.NetworkPolicyPort, port int32) bool {
-	for _, p := range list {
-		if p.Port.IntVal == port && p.EndPort == nil {
-			return true
-		}
-	}
-	return len(list) == 0
 }
 
 func matches(t *testing.T, selector *metav1.LabelSelector, set map[string]string) bool {

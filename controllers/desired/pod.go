@@ -11,6 +11,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/chattenant/chattenant/api/isolation"
 )
 
 // annotationConfigHash on a pod template changes with the configuration, which processes read only at their start.
@@ -25,12 +27,13 @@ const (
 // secretMode lets the owner, root, and the pod's group read. PostgreSQL refuses a private key that more could read.
 const secretMode = 0o440
 
-// podTemplate puts a component's labels and the hash of its configuration on a pod.
+// podTemplate puts the labels of a component and of its network role, which bears the same name, and the hash of its
+// configuration on a pod.
 func podTemplate(
 	in Input, component string, config map[string]string, spec *corev1ac.PodSpecApplyConfiguration,
 ) *corev1ac.PodTemplateSpecApplyConfiguration {
 	return corev1ac.PodTemplateSpec().
-		WithLabels(labels(in, component)).
+		WithLabels(roleLabels(in, component, isolation.End(component))).
 		WithAnnotations(map[string]string{annotationConfigHash: hash(config)}).
 		WithSpec(spec)
 }

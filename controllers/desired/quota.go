@@ -23,8 +23,8 @@ func peakChatServers(in Input) int32 { return 2*replicas(in) + 1 }
 
 // resourceQuota allows a tenant exactly what its class makes of it, at the peak of a rolling update:
 //
-//	pods     = peakChatServers + 1 database + peakEgressGateways, where there are any
-//	requests = what these pods request together (limits likewise, where all have one)
+//	pods     = peakChatServers + 1 database + peakEgressGateways, where there are any + an isolation probe per role
+//	requests = what these pods request together (limits likewise, where all but the probes have one)
 //	storage  = one volume of the tenant's size
 //
 // Node ports and load balancers would be ways in past the ingress gateway: there are none.
@@ -49,7 +49,7 @@ func resourceQuota(in Input) Object {
 }
 
 func peakPods(in Input) int64 {
-	return int64(peakChatServers(in)) + postgresPods + peakEgressGateways(in)
+	return int64(peakChatServers(in)) + postgresPods + peakEgressGateways(in) + int64(len(ProbeRoles(in)))
 }
 
 func services(in Input) int64 {
@@ -79,6 +79,9 @@ func peakSizes(in Input) sizes {
 		total.requests = sum(total.requests, times(egress.requests, gateways))
 		total.limits = sum(total.limits, times(egress.limits, gateways))
 	}
+	probe, probes := probeSizes(in), int64(len(ProbeRoles(in)))
+	total.requests = sum(total.requests, times(probe.requests, probes))
+	total.limits = sum(total.limits, times(probe.limits, probes))
 	return total
 }
 

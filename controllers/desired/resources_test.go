@@ -46,6 +46,9 @@ func TestTheQuotaAdmitsARollingUpdateAtItsPeakAndNotOnePodMore(t *testing.T) {
 		for range gateways(s) {
 			charge(used, egressOf(t, s.name))
 		}
+		for _, job := range jobsOf(t, s.in) {
+			charge(used, job.Spec.Template)
+		}
 		for name, quantity := range used {
 			// A CPU limit that one of the two does not have cannot be bounded: the quota would refuse that one.
 			limit, bounded := hard[name]

@@ -68,7 +68,18 @@ func everything(in Input) []phase {
 		{"database", generic(Database(in))},
 		{"egress", generic(EgressGateway(in))},
 		{"chatserver", generic(ChatServer(in))},
+		{"isolation", generic(probesOf(in))},
 	}
+}
+
+// probesOf is a probe in every role's place.
+func probesOf(in Input) (probes []Object) {
+	for _, role := range ProbeRoles(in) {
+		probes = append(probes, IsolationProbe(in, Probe{
+			Role: role, Plan: []byte(`{"version":1}`), PoliciesDigest: "0123456789abcdef", After: "2026-11-22T10:00:00Z",
+		}))
+	}
+	return probes
 }
 
 func keysOf(in Input) (out []any) {

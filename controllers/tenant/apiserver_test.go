@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -136,7 +137,7 @@ func startOperatorAt(
 		t.Fatal(err)
 	}
 	reconciler := &Reconciler{
-		Client:   mgr.GetClient(),
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Outside: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")},
 		Applier:  &apply.Applier{Reader: mgr.GetClient(), Writer: mgr.GetClient()},
 		Recorder: mgr.GetEventRecorder("test"), Clock: now, Random: rand.Reader, PublicPort: 8443,
 		System: desired.System{

@@ -5,7 +5,9 @@ package tenant
 
 import (
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -24,12 +26,15 @@ func CacheOptions() cache.Options {
 		&corev1.PersistentVolumeClaim{}: {Label: managed, Transform: cache.TransformStripManagedFields()},
 		&corev1.PersistentVolume{}:      {Transform: cache.TransformStripManagedFields()},
 		&corev1.Node{}:                  {Transform: stripNode},
+		&batchv1.Job{}:                  {Label: managed, Transform: stripJob},
 		&cmv1.ClusterIssuer{}:           {Transform: cache.TransformStripManagedFields()},
 	}
 	for _, kind := range apply.Kinds() {
 		by := cache.ByObject{Label: managed, Transform: apply.Strip}
-		if _, ok := kind.(*corev1.Namespace); ok {
-			// A namespace that someone else made under a tenant's name has to be seen to be left alone.
+		switch kind.(type) {
+		case *corev1.Namespace, *networkingv1.NetworkPolicy:
+			// A namespace that someone else made under a tenant's name has to be seen to be left alone, a policy that someone
+			// else added to a tenant's, to be probed.
 			by.Label = nil
 		}
 		byObject[kind] = by
@@ -45,7 +50,7 @@ func stripPod(in any) (any, error) {
 	pod.ManagedFields, pod.Annotations = nil, revisionAlone(pod.Annotations)
 	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName}
 	pod.Status = corev1.PodStatus{
-		Phase: pod.Status.Phase, Conditions: pod.Status.Conditions,
+		Phase: pod.Status.Phase, Conditions: pod.Status.Conditions, PodIPs: pod.Status.PodIPs,
 		InitContainerStatuses: pod.Status.InitContainerStatuses, ContainerStatuses: pod.Status.ContainerStatuses,
 	}
 	return pod, nil
@@ -60,11 +65,42 @@ func revisionAlone(annotations map[string]string) map[string]string {
 	return map[string]string{v1alpha1.AnnotationEgressRevision: value}
 }
 
-func stripNode(in any) (any, error) {
-	if node, ok := in.(*corev1.Node); ok {
-		return &corev1.Node{ObjectMeta: metav1.ObjectMeta{
-			Name: node.Name, UID: node.UID, ResourceVersion: node.ResourceVersion, Labels: node.Labels,
-		}}, nil
+// stripJob keeps what a probe tries, and how it ended.
+func stripJob(in any) (any, error) {
+	job, ok := in.(*batchv1.Job)
+	if !ok {
+		return in, nil
 	}
-	return in, nil
+	var containers []corev1.Container
+	for _, c := range job.Spec.Template.Spec.Containers {
+		containers = append(containers, corev1.Container{Name: c.Name, Env: c.Env})
+	}
+	job.ManagedFields, job.Spec = nil, batchv1.JobSpec{
+		Template: corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: job.Spec.Template.Labels}, Spec: corev1.PodSpec{Containers: containers},
+		},
+	}
+	job.Status = batchv1.JobStatus{CompletionTime: job.Status.CompletionTime, Conditions: job.Status.Conditions}
+	return job, nil
+}
+
+// stripNode keeps where a node is and where its kubelet listens. Of its conditions only whether it is ready: the others
+// change all the time.
+func stripNode(in any) (any, error) {
+	node, ok := in.(*corev1.Node)
+	if !ok {
+		return in, nil
+	}
+	stripped := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: node.Name, UID: node.UID, ResourceVersion: node.ResourceVersion, Labels: node.Labels,
+		},
+		Status: corev1.NodeStatus{Addresses: node.Status.Addresses, DaemonEndpoints: node.Status.DaemonEndpoints},
+	}
+	for _, c := range node.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			stripped.Status.Conditions = []corev1.NodeCondition{{Type: c.Type, Status: c.Status}}
+		}
+	}
+	return stripped, nil
 }

@@ -53,7 +53,8 @@ func placementOutcome(region *v1alpha1.DataRegion, objects []v1alpha1.PlacedObje
 func placedPods(s *scope) (placed []v1alpha1.PlacedObject, pending []string) {
 	for i := range s.pods {
 		pod := &s.pods[i]
-		if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+		// A probe holds no data, comes and goes; admission places it like every pod.
+		if isProbe(pod.Labels) || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
 			continue
 		}
 		if pod.Spec.NodeName == "" {

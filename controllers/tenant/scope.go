@@ -10,7 +10,9 @@ import (
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/chattenant/chattenant/api/naming"
@@ -40,6 +42,9 @@ type scope struct {
 	certificates map[string]*cmv1.Certificate
 	pods         []corev1.Pod
 	claims       []corev1.PersistentVolumeClaim
+	// jobs are the operator's own in the namespace. policies are all network policies there, whoever made them.
+	jobs     []batchv1.Job
+	policies []networkingv1.NetworkPolicy
 	// volumes are those that claims are bound to, by volume name. nodes are all nodes, labels only.
 	volumes map[string]*corev1.PersistentVolume
 	nodes   []corev1.Node
@@ -91,7 +96,7 @@ func (r *Reconciler) gather(ctx context.Context, tenant *v1alpha1.ChatTenant) (*
 		facts: policy.Input{Tenant: tenant},
 	}
 	for _, read := range []func(context.Context, *scope) error{
-		r.gatherPrerequisites, r.gatherRecipients, r.gatherWorkloads, r.gatherCertificates, r.gatherPlaces,
+		r.gatherPrerequisites, r.gatherRecipients, r.gatherWorkloads, r.gatherCertificates, r.gatherPlaces, r.gatherProbes,
 	} {
 		if err := read(ctx, s); err != nil {
 			return nil, err

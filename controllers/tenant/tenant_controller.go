@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -30,6 +31,10 @@ import (
 type Reconciler struct {
 	// Client reads from the cache and writes to the API server.
 	Client client.Client
+	// Live reads from the API server. It is asked only when a probe is planned, for what is not worth a cache.
+	Live client.Reader
+	// Outside are addresses of the internet that isolation probes must not reach.
+	Outside []netip.AddrPort
 	// Applier writes the objects inside tenant namespaces.
 	Applier *apply.Applier
 	// Recorder tells users what changed.
@@ -42,6 +47,8 @@ type Reconciler struct {
 	System desired.System
 	// PublicPort is the port under which the ingress gateway is reached from outside, 443 in production.
 	PublicPort int32
+
+	surroundings surroundings
 }
 
 // +kubebuilder:rbac:groups=chattenant.io,resources=chattenants,verbs=get;list;watch;patch

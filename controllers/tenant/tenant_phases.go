@@ -26,7 +26,12 @@ const (
 	waiting
 	// stalled: a human has to act; the message says how.
 	stalled
+	// unproved: nobody can say yet, and nothing else waits for it. The condition is Unknown.
+	unproved
 )
+
+// holdsUp says whether something waits for the phase: the next phase, or the tenant's readiness.
+func (p progress) holdsUp() bool { return p == waiting || p == stalled }
 
 // outcome is what a phase found.
 type outcome struct {
@@ -55,6 +60,7 @@ var phases = []phase{
 	{v1alpha1.ConditionChatServerReady, chatServerExists, (*Reconciler).chatServerPhase},
 	{v1alpha1.ConditionEndpointReady, chatServerExists, (*Reconciler).endpoint},
 	{v1alpha1.ConditionPlacementVerified, chatServerExists, (*Reconciler).placement},
+	{v1alpha1.ConditionIsolationVerified, chatServerExists, (*Reconciler).isolationPhase},
 }
 
 func always(*scope) bool              { return true }
@@ -105,7 +111,7 @@ func (r *Reconciler) runPhases(ctx context.Context, s *scope) (bool, error) {
 			errs, complete = append(errs, fmt.Errorf("%s: %w", p.condition, err)), false
 		}
 		s.outcomes[p.condition] = result
-		if result.progress != done && blockedBy == "" {
+		if result.progress.holdsUp() && blockedBy == "" {
 			blockedBy = p.condition
 		}
 		if blockedBy == v1alpha1.ConditionGuardrailsInPlace {

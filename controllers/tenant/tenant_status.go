@@ -73,7 +73,8 @@ func (r *Reconciler) setDeleting(s *scope) {
 func (r *Reconciler) setPhase(s *scope, condition string) {
 	if result, evaluated := s.outcomes[condition]; evaluated {
 		value := status(result.progress == done)
-		if result.reason == v1alpha1.ReasonNotEvaluated || result.reason == v1alpha1.ReasonInternalError {
+		if result.progress == unproved || result.reason == v1alpha1.ReasonNotEvaluated ||
+			result.reason == v1alpha1.ReasonInternalError {
 			value = metav1.ConditionUnknown
 		}
 		r.set(s, condition, value, result)
@@ -110,7 +111,7 @@ func (r *Reconciler) setProgress(s *scope, verdict outcome) {
 		reconciling = under
 	case stalled:
 		stall = verdict
-	case done:
+	case done, unproved:
 	}
 	r.set(s, v1alpha1.ConditionReconciling, status(verdict.progress == waiting), reconciling)
 	r.set(s, v1alpha1.ConditionStalled, status(verdict.progress == stalled), stall)
@@ -129,7 +130,7 @@ func (s *scope) verdict() outcome {
 	var first *outcome
 	for _, p := range phases {
 		result, evaluated := s.outcomes[p.condition]
-		if !evaluated || result.progress == done {
+		if !evaluated || !result.progress.holdsUp() {
 			continue
 		}
 		if first == nil || (first.progress == waiting && result.progress == stalled) {

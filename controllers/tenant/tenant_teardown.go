@@ -41,6 +41,9 @@ func (s *scope) removing(message string) {
 }
 
 func (r *Reconciler) stopWorkloads(ctx context.Context, s *scope) error {
+	if err := r.deleteProbes(ctx, s.jobs); err != nil {
+		return err
+	}
 	if s.chatServer != nil {
 		if err := r.Applier.Delete(ctx, s.chatServer); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -61,6 +62,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, wor
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		// What runs for it: readiness, schedulability and places change without the objects above.
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(tenantOfNamespaced)).
+		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(tenantOfNamespaced)).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(tenantOfNamespaced)).
 		Watches(&corev1.PersistentVolume{}, handler.EnqueueRequestsFromMapFunc(tenantOfVolume)).
 		// A node that loses a region's label takes the tenants on it out of their region.

@@ -16,7 +16,7 @@ const (
 		"spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution must demand " +
 		"node-restriction.kubernetes.io/region In [eu-central]"
 	noNodeName   = "spec.nodeName must be empty"
-	knownAccount = "spec.serviceAccountName must be chatserver, postgres or egress"
+	knownAccount = "spec.serviceAccountName must be chatserver, postgres, egress or isolation-probe"
 	noAPIAccess  = "spec.automountServiceAccountToken must be false and no volume may project a token"
 	noDebugger   = "no container is added to a tenant's running pods"
 )

@@ -39,8 +39,6 @@ var chatTenantClassRules = slices.Concat([]rule{
 		offered: []change{set("spec.rollout.maxConcurrent", 10)}},
 	{name: "not yet: dedicated nodes", at: "spec.isolation", message: "this release cannot dedicate nodes",
 		offered: []change{set("spec.isolation.dedicatedNodes", "Required")}},
-	{name: "not yet: probes", at: "spec.isolation", message: "this release runs no isolation probes",
-		offered: []change{set("spec.isolation.probeEveryHours", 24)}},
 	{name: "not yet: the Gateway API", at: "spec.exposure",
 		message: "this release reaches tenants through the ingress gateway only",
 		offered: []change{set("spec.exposure.mode", "GatewayAPI")}},

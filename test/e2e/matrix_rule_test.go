@@ -5,36 +5,28 @@
 
 package e2e
 
-import "github.com/chattenant/chattenant/api/naming"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/chattenant/chattenant/api/isolation"
+)
 
 // peer is one end of a connection, as policies know it: a component, and the tenant it belongs to if any.
 type peer struct {
 	component, tenant string
 }
 
-// allowance is a connection that must work. Everything that is not one must not.
-type allowance struct {
-	why      string
-	from, to string
-	port     uint16
-	// within says that both ends belong to the same tenant.
-	within bool
-}
+// ends are the components that the data of package isolation speaks of under another name.
+var ends = map[string]isolation.End{gatewayName: isolation.IngressGateway, "kube-dns": isolation.ClusterDNS}
 
-// allowances is the whole of what the isolation of tenants leaves open.
-var allowances = []allowance{
-	{why: "a chat server stores conversations", from: naming.ChatServer, to: naming.Postgres,
-		port: naming.PostgresPort, within: true},
-	{why: "the gateway brings visitors and agents", from: gatewayName, to: naming.ChatServer,
-		port: naming.ChatServerPort},
-}
-
-// allowed says whether a connection must work.
+// allowed says whether a connection must work, by the data that the operator renders policies from. The tenants of
+// these tests have declared no recipient.
 func allowed(from, to peer, port uint16) bool {
-	for _, a := range allowances {
-		if a.from == from.component && a.to == to.component && a.port == port && (!a.within || from.tenant == to.tenant) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(isolation.Shape{}.Connections(), func(c isolation.Connection) bool {
+		within := from.tenant == to.tenant || c.From == isolation.IngressGateway
+		return c.From == end(from) && c.To == end(to) && c.Port == int32(port) && within
+	})
 }
+
+func end(p peer) isolation.End { return cmp.Or(ends[p.component], isolation.End(p.component)) }

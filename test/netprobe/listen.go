@@ -72,6 +72,9 @@ func echo(ctx context.Context, conn net.Conn) {
 	_, _ = io.Copy(conn, conn) // how it ends is the other side's business
 }
 
+// maxDatagram is the largest datagram that is echoed whole, in bytes.
+const maxDatagram = 4096
+
 // listenUDP echoes until ctx ends. It says on out where it listens.
 func listenUDP(ctx context.Context, port int, out io.Writer) error {
 	var config net.ListenConfig

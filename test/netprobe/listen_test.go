@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chattenant/chattenant/chatserver/isolation/prober"
 )
 
 // TestWhatListensIsReachable runs listen as a pod would, probes it, and stops it.
@@ -28,8 +30,8 @@ func TestWhatListensIsReachable(t *testing.T) {
 		}
 		network, address, _ := strings.Cut(lines.Text(), " ")
 		port := address[strings.LastIndex(address, ":"):]
-		want := map[string]Outcome{"tcp": OutcomeOpen, "udp": OutcomeAnswered}[network]
-		if got := tryOne(t, Target{Network: network, Address: "127.0.0.1" + port}); got.Outcome != want {
+		want := map[string]prober.Outcome{"tcp": prober.OutcomeOpen, "udp": prober.OutcomeAnswered}[network]
+		if got := tryOne(t, prober.Target{Network: network, Address: "127.0.0.1" + port}); got.Outcome != want {
 			t.Errorf("%s: %s (%s), want %s", network, got.Outcome, got.Detail, want)
 		}
 	}

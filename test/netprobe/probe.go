@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"k8s.io/utils/clock"
+
+	"github.com/chattenant/chattenant/chatserver/isolation/prober"
 )
 
 const targetsVariable = "NETPROBE_TARGETS"
@@ -22,10 +24,10 @@ const maxTerminationMessage = 4096
 
 // Result is what came of one target.
 type Result struct {
-	ID      string  `json:"id"`
-	Network string  `json:"network"`
-	Address string  `json:"address"`
-	Outcome Outcome `json:"outcome"`
+	ID      string         `json:"id"`
+	Network string         `json:"network"`
+	Address string         `json:"address"`
+	Outcome prober.Outcome `json:"outcome"`
 	// Detail is for people: the response code, the certificate's names, or what went wrong.
 	Detail string `json:"detail,omitempty"`
 	// Millis is how long the try took, in milliseconds.
@@ -78,7 +80,7 @@ func readTargets(args []string, std streams) ([]byte, error) {
 }
 
 // probeAll tries all targets, at most parallel at once, and returns results in the order of the targets.
-func probeAll(ctx context.Context, targets []Target, parallel int, c clock.PassiveClock) []Result {
+func probeAll(ctx context.Context, targets []prober.Target, parallel int, c clock.PassiveClock) []Result {
 	results := make([]Result, len(targets))
 	places := make(chan struct{}, parallel)
 	var tries sync.WaitGroup
@@ -93,16 +95,9 @@ func probeAll(ctx context.Context, targets []Target, parallel int, c clock.Passi
 	return results
 }
 
-// prober tries one target. It returns within ctx, which ends at the target's time-out.
-type prober func(ctx context.Context, target Target) (Outcome, string)
-
-var networks = map[string]prober{"tcp": probeTCP, "tls": probeTLS, "udp": probeUDP, "dns": probeDNS}
-
-func probe(ctx context.Context, target Target, c clock.PassiveClock) Result {
-	ctx, cancel := context.WithTimeout(ctx, target.timeout())
-	defer cancel()
+func probe(ctx context.Context, target prober.Target, c clock.PassiveClock) Result {
 	start := c.Now()
-	outcome, detail := networks[target.Network](ctx, target)
+	outcome, detail := prober.Try(ctx, target)
 	result := Result{
 		ID: target.ID, Network: target.Network, Address: target.Address,
 		Outcome: outcome, Detail: detail, Millis: c.Since(start).Milliseconds(),

@@ -5,7 +5,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +22,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/chattenant/chattenant/chatserver/isolation/prober"
 )
 
 // probeJSON runs the probe subcommand as a pod would and returns its exit status and results.
@@ -41,7 +42,7 @@ func probeJSON(t *testing.T, args []string, std streams) (int, []Result) {
 	return status, results
 }
 
-func targetsJSON(t *testing.T, targets ...Target) string {
+func targetsJSON(t *testing.T, targets ...prober.Target) string {
 	t.Helper()
 	data, err := json.Marshal(targets)
 	if err != nil {
@@ -51,7 +52,7 @@ func targetsJSON(t *testing.T, targets ...Target) string {
 }
 
 // tryOne probes a single target.
-func tryOne(t *testing.T, target Target) Result {
+func tryOne(t *testing.T, target prober.Target) Result {
 	t.Helper()
 	target.ID = "it"
 	_, results := probeJSON(t, []string{targetsJSON(t, target)}, streams{})
@@ -146,45 +147,45 @@ func TestOutcomesTellNetworksApart(t *testing.T) {
 	webAddr, plainAddr := web.Listener.Addr().String(), plain.Listener.Addr().String()
 	spoof := func(query []byte) []byte { return append([]byte{query[0] ^ 1}, query[1:]...) }
 	tests := map[string]struct {
-		target Target
-		want   Outcome
+		target prober.Target
+		want   prober.Outcome
 		detail string // must be part of the detail
 	}{
-		"tcp to a listener":    {Target{Network: "tcp", Address: silentTCP(t)}, OutcomeOpen, ""},
-		"tcp to a closed port": {Target{Network: "tcp", Address: closedPort(t)}, OutcomeRefused, "refused"},
+		"tcp to a listener":    {prober.Target{Network: "tcp", Address: silentTCP(t)}, prober.OutcomeOpen, ""},
+		"tcp to a closed port": {prober.Target{Network: "tcp", Address: closedPort(t)}, prober.OutcomeRefused, "refused"},
 		"tcp to a name nobody has": {
-			Target{Network: "tcp", Address: unasked + ":1"}, OutcomeUnresolved, unasked,
+			prober.Target{Network: "tcp", Address: unasked + ":1"}, prober.OutcomeUnresolved, unasked,
 		},
 		"tls to a TLS server": {
-			Target{Network: "tls", Address: webAddr, ServerName: "example.com"}, OutcomeOpen, "example.com",
+			prober.Target{Network: "tls", Address: webAddr, ServerName: "example.com"}, prober.OutcomeOpen, "example.com",
 		},
-		"tls to a server without TLS": {Target{Network: "tls", Address: plainAddr}, OutcomeHandshakeFailed, ""},
+		"tls to a server without TLS": {prober.Target{Network: "tls", Address: plainAddr}, prober.OutcomeHandshakeFailed, ""},
 		"tls to a server without words": {
-			Target{Network: "tls", Address: silentTCP(t), TimeoutMs: 50}, OutcomeTimeout, "",
+			prober.Target{Network: "tls", Address: silentTCP(t), TimeoutMs: 50}, prober.OutcomeTimeout, "",
 		},
-		"tls to a closed port": {Target{Network: "tls", Address: closedPort(t)}, OutcomeRefused, ""},
+		"tls to a closed port": {prober.Target{Network: "tls", Address: closedPort(t)}, prober.OutcomeRefused, ""},
 		"udp to an echo": {
-			Target{Network: "udp", Address: serveUDP(t, bytes.Clone)}, OutcomeAnswered, "",
+			prober.Target{Network: "udp", Address: serveUDP(t, bytes.Clone)}, prober.OutcomeAnswered, "",
 		},
-		"udp to a closed port": {Target{Network: "udp", Address: closedPort(t)}, OutcomeRefused, "refused"},
+		"udp to a closed port": {prober.Target{Network: "udp", Address: closedPort(t)}, prober.OutcomeRefused, "refused"},
 		"udp into silence": {
-			Target{Network: "udp", Address: serveUDP(t, silence), TimeoutMs: 50}, OutcomeTimeout, "",
+			prober.Target{Network: "udp", Address: serveUDP(t, silence), TimeoutMs: 50}, prober.OutcomeTimeout, "",
 		},
 		"dns to a resolver": {
-			Target{Network: "dns", Address: serveUDP(t, resolver(t, defaultQuery))}, OutcomeAnswered, "RCodeNameError",
+			prober.Target{Network: "dns", Address: serveUDP(t, resolver(t, prober.DefaultQuery))}, prober.OutcomeAnswered, "RCodeNameError",
 		},
 		"dns for a name of one's own": {
-			Target{Network: "dns", Query: "a.test", Address: serveUDP(t, resolver(t, "a.test."))}, OutcomeAnswered, "",
+			prober.Target{Network: "dns", Query: "a.test", Address: serveUDP(t, resolver(t, "a.test."))}, prober.OutcomeAnswered, "",
 		},
 		"dns to an echo": {
-			Target{Network: "dns", Address: serveUDP(t, bytes.Clone), TimeoutMs: 50}, OutcomeTimeout, "",
+			prober.Target{Network: "dns", Address: serveUDP(t, bytes.Clone), TimeoutMs: 50}, prober.OutcomeTimeout, "",
 		},
 		"dns answered for someone else": {
-			Target{Network: "dns", Address: serveUDP(t, spoof), TimeoutMs: 50}, OutcomeTimeout, "",
+			prober.Target{Network: "dns", Address: serveUDP(t, spoof), TimeoutMs: 50}, prober.OutcomeTimeout, "",
 		},
-		"dns to a closed port": {Target{Network: "dns", Address: closedPort(t)}, OutcomeRefused, ""},
+		"dns to a closed port": {prober.Target{Network: "dns", Address: closedPort(t)}, prober.OutcomeRefused, ""},
 		"dns for an impossible name": {
-			Target{Network: "dns", Query: strings.Repeat("a", 300), Address: closedPort(t)}, OutcomeFailed, "query",
+			prober.Target{Network: "dns", Query: strings.Repeat("a", 300), Address: closedPort(t)}, prober.OutcomeFailed, "query",
 		},
 	}
 	for name, test := range tests {
@@ -201,8 +202,8 @@ func TestOutcomesTellNetworksApart(t *testing.T) {
 // dropping firewall does.
 func TestATCPTimeoutIsNoRefusal(t *testing.T) {
 	address := fullBacklog(t)
-	got := tryOne(t, Target{Network: "tcp", Address: address, TimeoutMs: 300})
-	if got.Outcome != OutcomeTimeout {
+	got := tryOne(t, prober.Target{Network: "tcp", Address: address, TimeoutMs: 300})
+	if got.Outcome != prober.OutcomeTimeout {
 		t.Errorf("%s (%s), want timeout", got.Outcome, got.Detail)
 	}
 	if got.Millis < 250 || got.Millis > 5000 {
@@ -242,38 +243,18 @@ func fullBacklog(t *testing.T) string {
 	return address
 }
 
-func TestErrorsOfTheSystemBecomeOutcomes(t *testing.T) {
-	tests := map[error]Outcome{
-		syscall.ECONNREFUSED:                     OutcomeRefused,
-		syscall.ECONNRESET:                       OutcomeRefused,
-		syscall.EHOSTUNREACH:                     OutcomeUnreachable,
-		syscall.ENETUNREACH:                      OutcomeUnreachable,
-		syscall.EPERM:                            OutcomeUnreachable,
-		syscall.ETIMEDOUT:                        OutcomeTimeout,
-		os.ErrDeadlineExceeded:                   OutcomeTimeout,
-		context.DeadlineExceeded:                 OutcomeTimeout,
-		errors.New("something else"):             OutcomeFailed,
-		&net.DNSError{Err: "x", IsTimeout: true}: OutcomeUnresolved,
-	}
-	for err, want := range tests {
-		if got := outcomeOf(&net.OpError{Op: "dial", Err: err}); got != want {
-			t.Errorf("outcomeOf(%v) = %s, want %s", err, got, want)
-		}
-	}
-}
-
 func TestResultsKeepTheOrderAndJudgeExpectations(t *testing.T) {
 	open, closed := silentTCP(t), closedPort(t)
 	targets := targetsJSON(t,
-		Target{ID: "a", Network: "tcp", Address: open, Expect: OutcomeOpen},
-		Target{ID: "b", Network: "tcp", Address: closed, Expect: OutcomeTimeout},
-		Target{ID: "c", Network: "tcp", Address: closed},
+		prober.Target{ID: "a", Network: "tcp", Address: open, Expect: prober.OutcomeOpen},
+		prober.Target{ID: "b", Network: "tcp", Address: closed, Expect: prober.OutcomeTimeout},
+		prober.Target{ID: "c", Network: "tcp", Address: closed},
 	)
 	yes, no := true, false
 	want := []Result{
-		{ID: "a", Network: "tcp", Address: open, Outcome: OutcomeOpen, AsExpected: &yes},
-		{ID: "b", Network: "tcp", Address: closed, Outcome: OutcomeRefused, AsExpected: &no},
-		{ID: "c", Network: "tcp", Address: closed, Outcome: OutcomeRefused},
+		{ID: "a", Network: "tcp", Address: open, Outcome: prober.OutcomeOpen, AsExpected: &yes},
+		{ID: "b", Network: "tcp", Address: closed, Outcome: prober.OutcomeRefused, AsExpected: &no},
+		{ID: "c", Network: "tcp", Address: closed, Outcome: prober.OutcomeRefused},
 	}
 	status, got := probeJSON(t, []string{"--parallel", "1", targets}, streams{})
 	if status != exitUnexpected {
@@ -285,7 +266,7 @@ func TestResultsKeepTheOrderAndJudgeExpectations(t *testing.T) {
 }
 
 func TestTargetsComeFromWhereTheyAreAskedFor(t *testing.T) {
-	targets := targetsJSON(t, Target{ID: "a", Network: "tcp", Address: closedPort(t), Expect: OutcomeRefused})
+	targets := targetsJSON(t, prober.Target{ID: "a", Network: "tcp", Address: closedPort(t), Expect: prober.OutcomeRefused})
 	env := func(name string) string {
 		if name == targetsVariable {
 			return targets
@@ -311,9 +292,9 @@ func TestTargetsComeFromWhereTheyAreAskedFor(t *testing.T) {
 
 func TestProbesRunInParallel(t *testing.T) {
 	address := serveUDP(t, silence)
-	targets := make([]Target, 40)
+	targets := make([]prober.Target, 40)
 	for i := range targets {
-		targets[i] = Target{ID: strconv.Itoa(i), Network: "udp", Address: address, TimeoutMs: 200}
+		targets[i] = prober.Target{ID: strconv.Itoa(i), Network: "udp", Address: address, TimeoutMs: 200}
 	}
 	start := time.Now()
 	probeJSON(t, []string{targetsJSON(t, targets...)}, streams{})
@@ -325,7 +306,7 @@ func TestProbesRunInParallel(t *testing.T) {
 func TestTheTerminationMessageIsWholeOrMissing(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "termination-log")
 	address := closedPort(t)
-	one := targetsJSON(t, Target{ID: "a", Network: "tcp", Address: address})
+	one := targetsJSON(t, prober.Target{ID: "a", Network: "tcp", Address: address})
 	if status, _ := probeJSON(t, []string{"--termination-log", file, one}, streams{}); status != exitAsExpected {
 		t.Fatalf("exit status %d", status)
 	}
@@ -339,7 +320,7 @@ func TestTheTerminationMessageIsWholeOrMissing(t *testing.T) {
 	}
 
 	long := filepath.Join(t.TempDir(), "termination-log")
-	many := targetsJSON(t, Target{ID: strings.Repeat("a", maxTerminationMessage), Network: "tcp", Address: address})
+	many := targetsJSON(t, prober.Target{ID: strings.Repeat("a", maxTerminationMessage), Network: "tcp", Address: address})
 	if status, _ := probeJSON(t, []string{"--termination-log", long, many}, streams{}); status != exitUsage {
 		t.Errorf("exit status %d for a message that does not fit, want %d", status, exitUsage)
 	}

@@ -165,6 +165,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: endpoint
       type:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.EndpointStatus
+    - name: isolation
+      type:
+        namedType: com.github.chattenant.chattenant.api.v1alpha1.IsolationStatus
     - name: namespace
       type:
         scalar: string
@@ -348,6 +351,42 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: runtimeClassName
       type:
         scalar: string
+- name: com.github.chattenant.chattenant.api.v1alpha1.IsolationStatus
+  map:
+    fields:
+    - name: failures
+      type:
+        scalar: numeric
+    - name: holes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: lastFailure
+      type:
+        scalar: string
+    - name: lastFailureTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: lastProbeTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: open
+      type:
+        scalar: numeric
+    - name: planDigest
+      type:
+        scalar: string
+    - name: policiesDigest
+      type:
+        scalar: string
+    - name: refused
+      type:
+        scalar: numeric
+    - name: tried
+      type:
+        scalar: numeric
 - name: com.github.chattenant.chattenant.api.v1alpha1.IssuerKind
   scalar: string
 - name: com.github.chattenant.chattenant.api.v1alpha1.IssuerReference

@@ -29,6 +29,8 @@ type ChatTenantStatusApplyConfiguration struct {
 	// subProcessors lists every recipient that the tenant uses, those that these engage, and those that were once
 	// effective for it. At most 256: then the longest retired fall out first.
 	SubProcessors []SubProcessorStatusApplyConfiguration `json:"subProcessors,omitempty"`
+	// isolation is what the latest probe inside the tenant found.
+	Isolation *IsolationStatusApplyConfiguration `json:"isolation,omitempty"`
 	// versions are the images that the tenant's pods run.
 	Versions *VersionStatusApplyConfiguration `json:"versions,omitempty"`
 }
@@ -102,6 +104,14 @@ func (b *ChatTenantStatusApplyConfiguration) WithSubProcessors(values ...*SubPro
 		}
 		b.SubProcessors = append(b.SubProcessors, *values[i])
 	}
+	return b
+}
+
+// WithIsolation sets the Isolation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Isolation field is set to the value of the last call.
+func (b *ChatTenantStatusApplyConfiguration) WithIsolation(value *IsolationStatusApplyConfiguration) *ChatTenantStatusApplyConfiguration {
+	b.Isolation = value
 	return b
 }
 

@@ -18,7 +18,8 @@ type IsolationApplyConfiguration struct {
 	RuntimeClassName *string `json:"runtimeClassName,omitempty"`
 	// dedicatedNodes says whether a tenant's nodes run nothing else.
 	DedicatedNodes *apiv1alpha1.DedicatedNodes `json:"dedicatedNodes,omitempty"`
-	// probeEveryHours is the time between two isolation probes.
+	// probeEveryHours is the time between two isolation probes of a tenant, in hours. It defaults to 24. A tenant is also
+	// probed when it was created and when its network policies changed.
 	ProbeEveryHours *int32 `json:"probeEveryHours,omitempty"`
 }
 

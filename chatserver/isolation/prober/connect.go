@@ -1,7 +1,7 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package prober
 
 import (
 	"context"

@@ -1,14 +1,11 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package prober
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"time"
 )
@@ -36,14 +33,16 @@ type Target struct {
 	Query string `json:"query,omitempty"`
 }
 
-func (t Target) timeout() time.Duration {
+// Timeout bounds the try.
+func (t Target) Timeout() time.Duration {
 	if t.TimeoutMs == 0 {
 		return defaultTimeout
 	}
 	return time.Duration(t.TimeoutMs) * time.Millisecond
 }
 
-func (t Target) validate() error {
+// Validate says what keeps the target from being tried.
+func (t Target) Validate() error {
 	if t.ID == "" {
 		return errors.New("id is missing")
 	}
@@ -53,35 +52,11 @@ func (t Target) validate() error {
 	if _, _, err := net.SplitHostPort(t.Address); err != nil {
 		return fmt.Errorf("%s: address: %w", t.ID, err)
 	}
-	if t.TimeoutMs < 0 || t.timeout() > maxTimeout {
+	if t.TimeoutMs < 0 || t.Timeout() > maxTimeout {
 		return fmt.Errorf("%s: timeoutMs: want 0 to %d, got %d", t.ID, maxTimeout.Milliseconds(), t.TimeoutMs)
 	}
-	if t.Expect != "" && !t.Expect.known() {
+	if t.Expect != "" && !t.Expect.Known() {
 		return fmt.Errorf("%s: expect: unknown outcome %q", t.ID, t.Expect)
 	}
 	return nil
-}
-
-// parseTargets reads a list strictly: a misspelt field must not turn a check off.
-func parseTargets(data []byte) ([]Target, error) {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	var targets []Target
-	if err := decoder.Decode(&targets); err != nil {
-		return nil, fmt.Errorf("parse targets: %w", err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("parse targets: something follows the list")
-	}
-	seen := map[string]bool{}
-	for _, target := range targets {
-		if err := target.validate(); err != nil {
-			return nil, fmt.Errorf("target %w", err)
-		}
-		if seen[target.ID] {
-			return nil, fmt.Errorf("target %s: id appears twice", target.ID)
-		}
-		seen[target.ID] = true
-	}
-	return targets, nil
 }

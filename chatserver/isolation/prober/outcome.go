@@ -1,7 +1,7 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package prober
 
 import (
 	"errors"
@@ -10,22 +10,36 @@ import (
 	"syscall"
 )
 
-// Outcome is what came of a try. The package comment explains each.
+// Outcome is what came of a try.
 type Outcome string
 
 // Outcomes.
 const (
-	OutcomeOpen            Outcome = "open"
-	OutcomeAnswered        Outcome = "answered"
-	OutcomeRefused         Outcome = "refused"
-	OutcomeUnreachable     Outcome = "unreachable"
-	OutcomeTimeout         Outcome = "timeout"
+	// OutcomeOpen: connected (tcp), shaken hands (tls).
+	OutcomeOpen Outcome = "open"
+	// OutcomeAnswered: something came back (udp, dns).
+	OutcomeAnswered Outcome = "answered"
+	// OutcomeRefused: a reset, or an ICMP message that the port is unreachable, as a rejecting firewall sends.
+	OutcomeRefused Outcome = "refused"
+	// OutcomeUnreachable: no route, or an ICMP message that the host or network is unreachable or prohibited.
+	OutcomeUnreachable Outcome = "unreachable"
+	// OutcomeTimeout: nothing came back in time, as behind a dropping firewall.
+	OutcomeTimeout Outcome = "timeout"
+	// OutcomeHandshakeFailed: connected, but not by TLS (tls).
 	OutcomeHandshakeFailed Outcome = "handshakeFailed"
-	OutcomeUnresolved      Outcome = "unresolved"
-	OutcomeFailed          Outcome = "failed"
+	// OutcomeUnresolved: the address holds a name that does not resolve.
+	OutcomeUnresolved Outcome = "unresolved"
+	// OutcomeFailed: anything else.
+	OutcomeFailed Outcome = "failed"
 )
 
-func (o Outcome) known() bool {
+// Reached says whether a packet of the other end came back that no firewall sends.
+func (o Outcome) Reached() bool {
+	return o == OutcomeOpen || o == OutcomeAnswered || o == OutcomeHandshakeFailed
+}
+
+// Known says whether the outcome is one of those above.
+func (o Outcome) Known() bool {
 	switch o {
 	case OutcomeOpen, OutcomeAnswered, OutcomeRefused, OutcomeUnreachable, OutcomeTimeout, OutcomeHandshakeFailed,
 		OutcomeUnresolved, OutcomeFailed:

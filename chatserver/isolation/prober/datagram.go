@@ -1,7 +1,7 @@
 // Copyright The ChatTenant Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package prober
 
 import (
 	"context"
@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	maxDatagram  = 4096
-	defaultQuery = "kubernetes.default.svc.cluster.local."
+	maxDatagram = 4096
+	// DefaultQuery is what dns asks for where the target names nothing.
+	DefaultQuery = "kubernetes.default.svc.cluster.local."
 )
 
 func probeUDP(ctx context.Context, target Target) (Outcome, string) {
@@ -25,7 +26,7 @@ func probeUDP(ctx context.Context, target Target) (Outcome, string) {
 		return outcome, detail
 	}
 	defer func() { _ = conn.Close() }()
-	return exchange(conn, []byte("netprobe"), func([]byte) (string, bool) { return "", true })
+	return exchange(conn, []byte("probe"), func([]byte) (string, bool) { return "", true })
 }
 
 // exchange sends a datagram and waits for one that accept takes for its answer; accept also says what to tell of it.
@@ -62,7 +63,7 @@ func probeDNS(ctx context.Context, target Target) (Outcome, string) {
 // dnsQuery asks for the IPv4 address of a name, which is taken as absolute.
 func dnsQuery(name string) (id uint16, message []byte, err error) {
 	if name == "" {
-		name = defaultQuery
+		name = DefaultQuery
 	}
 	question, err := dnsmessage.NewName(strings.TrimSuffix(name, ".") + ".")
 	if err != nil {
