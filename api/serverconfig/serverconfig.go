@@ -36,6 +36,9 @@ type ChatServerConfiguration struct {
 	// Egress leads to whatever is outside of the tenant. Without it connections are made directly, which the network
 	// policies of a tenant's namespace do not let through.
 	Egress *egressconfig.Client `json:"egress,omitempty"`
+	// TrustFile holds the tenant's trust document (package trust), reread when it changes. It may come later than the
+	// server starts.
+	TrustFile string `json:"trustFile"`
 	// DrainSeconds bounds a graceful stop: how long open sockets get to leave.
 	DrainSeconds int32 `json:"drainSeconds"`
 }
@@ -148,6 +151,7 @@ func (c *ChatServerConfiguration) required() []field {
 		{"database.tls.certFile", c.Database.TLS.CertFile},
 		{"database.tls.keyFile", c.Database.TLS.KeyFile},
 		{"database.caFile", c.Database.CAFile},
+		{"trustFile", c.TrustFile},
 	}
 }
 

@@ -30,6 +30,7 @@ database:
   caFile: /pg/ca.crt
   maxConnections: 4
 sealing: {secretKey: {file: /kek/key, generation: 1}}
+trustFile: /trust/trust.json
 drainSeconds: 20
 `
 
@@ -51,6 +52,7 @@ func TestEveryMistakeIsNamed(t *testing.T) {
 		"wrong kind":          {"kind: ChatServerConfiguration", "kind: Other", "kind"},
 		"missing host":        {"host: acme.localhost", "host: ''", "endpoint.host"},
 		"missing CA":          {"caFile: /pg/ca.crt", "caFile: ''", "database.caFile"},
+		"no trust document":   {"trustFile: /trust/trust.json", "trustFile: ''", "trustFile"},
 		"no key file":         {"file: /kek/key", "file: ''", "sealing.secretKey.file"},
 		"age below zero":      {"generation: 1}}", "generation: 1}, rotateAfterDays: -1}", "sealing.rotateAfterDays"},
 		"port out of range":   {"port: 5432", "port: 65536", "database.port"},

@@ -139,7 +139,8 @@ func newStage(t *testing.T, breaking func(*memory) conversation.Store) *stage {
 	}
 	s.server = edge.NewServer(edge.Config{
 		Host: servertest.Host, Identity: newCast(s.clock.Now().Add(time.Hour)), Engine: engine,
-		Site: http.NotFoundHandler(), Limits: servertest.Generous(), Timing: servertest.Patient(), Clock: s.clock,
+		Site: http.NotFoundHandler(), Trust: http.NotFoundHandler(),
+		Limits: servertest.Generous(), Timing: servertest.Patient(), Clock: s.clock,
 		Logger: quiet, Metrics: edge.NewMetrics(prometheus.NewRegistry()),
 	})
 	ctx, cancel := context.WithCancel(context.Background())

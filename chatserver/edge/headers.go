@@ -11,7 +11,7 @@ import (
 
 // policies are the response headers of each kind of resource.
 type policies struct {
-	script, asset, widget, console, api http.Header
+	script, asset, widget, console, trust, api http.Header
 }
 
 // Parts of the content security policies. Pages load only what this server built, talk only to it, and put no text into
@@ -37,6 +37,10 @@ func newPolicies(allowedOrigins []string) policies {
 		widget: headers(cspPage+"frame-ancestors "+frame, nil),
 		console: headers(cspPage+"frame-ancestors 'none'", map[string]string{
 			"X-Frame-Options": "DENY", "Cross-Origin-Opener-Policy": "same-origin",
+		}),
+		// Whoever wants to check a tenant may, also from a page of their own; a copy is asked for anew each time.
+		trust: headers(cspNothing+"frame-ancestors 'none'", map[string]string{
+			"Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache",
 		}),
 		api: headers(cspNothing+"frame-ancestors 'none'", map[string]string{"Cache-Control": "no-store"}),
 	}

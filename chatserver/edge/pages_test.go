@@ -6,9 +6,11 @@ package edge_test
 import (
 	"encoding/json"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -33,6 +35,8 @@ func TestPagesCarryStrictPoliciesAndOnlyTheWidgetMayBeFramed(t *testing.T) {
 		"/widget/": "frame-ancestors https://www.acme.example", "/console/": "frame-ancestors 'none'",
 		"/widget.js": "frame-ancestors 'none'", "/assets/a-1.js": "frame-ancestors 'none'",
 		"/api/v1/info": "frame-ancestors 'none'", "/nowhere": "frame-ancestors 'none'",
+		"/trust.json": "frame-ancestors 'none'", "/trust.atom": "frame-ancestors 'none'",
+		"/trust.schema.json": "frame-ancestors 'none'",
 	}
 	for path, want := range framing {
 		response, _ := call(t, r, http.MethodGet, path, "", http.Header{"Origin": nil})
@@ -46,7 +50,8 @@ func TestPagesCarryStrictPoliciesAndOnlyTheWidgetMayBeFramed(t *testing.T) {
 			!strings.HasPrefix(h.Get("Strict-Transport-Security"), "max-age=") {
 			t.Errorf("%s: headers %v", path, h)
 		}
-		if cors := h.Get("Access-Control-Allow-Origin"); (cors != "") != (path == "/widget.js") {
+		forAll := path == "/widget.js" || strings.HasPrefix(path, "/trust.")
+		if cors := h.Get("Access-Control-Allow-Origin"); (cors != "") != forAll {
 			t.Errorf("%s: Access-Control-Allow-Origin %q", path, cors)
 		}
 	}
@@ -80,6 +85,28 @@ func TestUnknownPathsAndMethodsAnswerInTheProtocolsForm(t *testing.T) {
 		response, code := call(t, r, request[0], request[1], "", nil)
 		if response.StatusCode != http.StatusNotFound || code != protocol.NotFound {
 			t.Errorf("%s %s answers %s %q", request[0], request[1], response.Status, code)
+		}
+	}
+}
+
+func TestWhatTheOperatorSaysAboutTheTenantIsPublic(t *testing.T) {
+	r := servertest.Start(t, storetest.New(t))
+	without, _ := call(t, r, http.MethodGet, "/trust.json", "", nil)
+	if without.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("without a document: %s", without.Status)
+	}
+	document := `{"version":1,"tenant":"acme","proofs":[]}`
+	if err := os.WriteFile(r.Config.TrustFile, []byte(document), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	from := http.Header{"Origin": {"https://auditor.example"}}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		response, _ := call(t, r, http.MethodGet, "/trust.json", "", from)
+		if response.StatusCode == http.StatusOK && string(response.Body) == document {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("served is %s %s", response.Status, response.Body)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/chattenant/chattenant/chatserver/identity"
 	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/chatserver/redacted"
+	"github.com/chattenant/chattenant/chatserver/trust"
 )
 
 // Identity is what the edge needs to know who is who.
@@ -54,8 +55,9 @@ type Config struct {
 	Identity       Identity
 	Engine         Engine
 	Search         Search
-	// Site serves the pages.
+	// Site serves the pages, Trust what the operator says about the tenant.
 	Site    http.Handler
+	Trust   http.Handler
 	Limits  Limits
 	Timing  Timing
 	Clock   clock.WithTickerAndDelayedExecution
@@ -94,13 +96,17 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	policy := newPolicies(s.config.AllowedOrigins)
-	page := func(pattern string, headers http.Header) {
-		mux.Handle(pattern, s.count(pattern, with(headers, s.config.Site)))
+	file := func(pattern string, headers http.Header, files http.Handler) {
+		mux.Handle(pattern, s.count(pattern, with(headers, files)))
 	}
+	page := func(pattern string, headers http.Header) { file(pattern, headers, s.config.Site) }
 	page("GET /widget.js", policy.script)
 	page("GET /assets/", policy.asset)
 	page("GET /widget/", policy.widget)
 	page("GET /console/", policy.console)
+	for _, path := range []string{trust.DocumentPath, trust.SchemaPath, trust.FeedPath} {
+		file("GET "+path, policy.trust, s.config.Trust)
+	}
 	within := func(body int64, pattern string, h handlerFunc) {
 		mux.Handle(pattern, s.count(pattern, with(policy.api, s.api(body, h))))
 	}

@@ -29,6 +29,7 @@ import (
 	"github.com/chattenant/chattenant/chatserver/seal/kek"
 	"github.com/chattenant/chattenant/chatserver/search"
 	"github.com/chattenant/chattenant/chatserver/store"
+	"github.com/chattenant/chattenant/chatserver/trust"
 )
 
 // Options are a server's surroundings.
@@ -39,8 +40,9 @@ type Options struct {
 	Site   http.Handler
 	Limits edge.Limits
 	Timing edge.Timing
-	// CertificatePoll and ReplicaPoll are how long a renewed certificate and a lost notification may go unnoticed.
-	CertificatePoll, ReplicaPoll time.Duration
+	// CertificatePoll, TrustPoll and ReplicaPoll are how long a renewed certificate, a new trust document and a lost
+	// notification may go unnoticed.
+	CertificatePoll, TrustPoll, ReplicaPoll time.Duration
 	// Rotation says how keys are rotated; when is configured. The zero value is the usual way.
 	Rotation store.RotationPolicy
 	Logger   *slog.Logger
@@ -53,6 +55,7 @@ type Server struct {
 	log     *slog.Logger
 	clock   clock.WithTickerAndDelayedExecution
 	certs   *certfile.Reloader
+	trust   *trust.Publisher
 	metrics *prometheus.Registry
 	health  *health
 	keys    *keyMetrics
@@ -68,6 +71,7 @@ func New(config *serverconfig.ChatServerConfiguration, options Options) (*Server
 	if s.certs, err = certfile.NewReloader(config.TLS, s.clock, s.log); err != nil {
 		return nil, err
 	}
+	s.trust = trust.NewPublisher(config.TrustFile, config.Endpoint.Host, s.clock, s.log)
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	promauto.With(s.metrics).NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "chattenant_certificate_expiry_timestamp_seconds", Help: "When the endpoint's certificate expires.",
@@ -85,6 +89,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer wg.Wait()
 	defer stop()
 	wg.Go(func() { s.certs.Run(background, s.options.CertificatePoll) })
+	wg.Go(func() { s.trust.Run(background, s.options.TrustPoll) })
 	wg.Go(func() { s.serveHealth(background) })
 	db, err := s.openStore(ctx)
 	if err != nil {
@@ -147,7 +152,7 @@ func (s *Server) newEdge(db *store.Store, engine *conversation.Engine) (*edge.Se
 				Name: t.Region.Name, DisplayName: t.Region.DisplayName, Jurisdiction: t.Region.Jurisdiction,
 			},
 		},
-		Identity: people, Engine: engine, Search: search.NewService(db), Site: s.options.Site,
+		Identity: people, Engine: engine, Search: search.NewService(db), Site: s.options.Site, Trust: s.trust,
 		Limits: s.options.Limits, Timing: s.options.Timing,
 		Clock: s.clock, Logger: s.log, Metrics: edge.NewMetrics(s.metrics),
 	}), nil

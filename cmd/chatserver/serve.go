@@ -18,6 +18,7 @@ import (
 	"github.com/chattenant/chattenant/chatserver/edge"
 	"github.com/chattenant/chattenant/chatserver/server"
 	"github.com/chattenant/chattenant/chatserver/store"
+	"github.com/chattenant/chattenant/chatserver/trust"
 	"github.com/chattenant/chattenant/chatserver/web"
 )
 
@@ -48,7 +49,7 @@ func serve(ctx context.Context, config *serverconfig.ChatServerConfiguration) er
 	s, err := server.New(config, server.Options{
 		Public: public, Health: health, Site: site,
 		Limits: edge.DefaultLimits(memoryLimit()), Timing: edge.DefaultTiming(), Logger: newLogger(),
-		CertificatePoll: certfile.PollInterval, ReplicaPoll: conversation.DefaultPollInterval,
+		CertificatePoll: certfile.PollInterval, TrustPoll: trust.PollInterval, ReplicaPoll: conversation.DefaultPollInterval,
 	})
 	if err != nil {
 		return err

@@ -12,12 +12,14 @@ import (
 	"github.com/chattenant/chattenant/api/egressconfig"
 	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/api/serverconfig"
+	"github.com/chattenant/chattenant/api/trust"
 )
 
 // Where the chat server's pod finds its files.
 const (
 	chatServerConfigDir = "/etc/chattenant"
 	chatServerConfig    = "config.yaml"
+	trustDir            = chatServerConfigDir + "-trust"
 	endpointTLSDir      = "/var/run/chattenant/tls"
 	postgresClientDir   = "/var/run/chattenant/postgres-client"
 	keyDir              = "/var/run/chattenant/kek"
@@ -56,6 +58,7 @@ func serverConfig(in Input) serverconfig.ChatServerConfiguration {
 		Database:     serverDatabase(in),
 		Sealing:      serverSealing(in),
 		Egress:       serverEgress(in),
+		TrustFile:    trustDir + "/" + trust.FileName,
 		DrainSeconds: drainSeconds,
 	}
 }

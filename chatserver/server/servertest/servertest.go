@@ -20,6 +20,7 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"github.com/chattenant/chattenant/api/serverconfig"
+	"github.com/chattenant/chattenant/api/trust"
 	"github.com/chattenant/chattenant/chatserver/certfile/certtest"
 	"github.com/chattenant/chattenant/chatserver/client"
 	"github.com/chattenant/chattenant/chatserver/edge"
@@ -120,7 +121,7 @@ func launch(tb testing.TB, db *storetest.Database, ca *certtest.CA, opts ...Opti
 	options := server.Options{
 		Public: public, Health: health, Limits: Generous(), Timing: Patient(),
 		Site: http.NotFoundHandler(), Logger: slog.New(slog.NewJSONHandler(r.Log, nil)),
-		CertificatePoll: time.Second, ReplicaPoll: time.Second,
+		CertificatePoll: time.Second, TrustPoll: 100 * time.Millisecond, ReplicaPoll: time.Second,
 	}
 	for _, opt := range opts {
 		opt(r.Config, &options)
@@ -157,6 +158,7 @@ func NewConfig(tb testing.TB, db *storetest.Database, ca *certtest.CA) *serverco
 			SecretKey: &serverconfig.SecretKey{File: db.KEKFile, Generation: 1},
 		}},
 		// Long enough to drain, short enough for a test that has open sockets at its end.
+		TrustFile:    filepath.Join(tb.TempDir(), trust.FileName),
 		DrainSeconds: 2,
 	}
 }

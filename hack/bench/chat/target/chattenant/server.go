@@ -84,6 +84,7 @@ func config(site target.Site) *serverconfig.ChatServerConfiguration {
 		Listen:   serverconfig.Listen{Public: "127.0.0.1:0", Health: "127.0.0.1:0"},
 		TLS:      site.Endpoint, Database: site.Database,
 		Sealing:      sealing(site),
+		TrustFile:    os.DevNull,
 		DrainSeconds: drain,
 	}
 }
