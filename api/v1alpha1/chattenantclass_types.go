@@ -20,6 +20,10 @@ type ChatTenantClassSpec struct {
 	// +required
 	Images Images `json:"images,omitzero"`
 
+	// processor is who runs the platform, as the tenants' trust documents name it. Without it they name nobody.
+	// +optional
+	Processor *Processor `json:"processor,omitempty"`
+
 	// database is the kind and size of each tenant's PostgreSQL.
 	// +required
 	Database ClassDatabase `json:"database,omitzero"`
@@ -39,6 +43,27 @@ type ChatTenantClassSpec struct {
 	// rollout is how image changes reach the tenants.
 	// +optional
 	Rollout *Rollout `json:"rollout,omitempty"`
+}
+
+// Processor is the organisation that runs the platform on behalf of the tenants' customers.
+type Processor struct {
+	// legalName is its registered name.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=200
+	LegalName string `json:"legalName,omitempty"`
+
+	// address is its postal address.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=300
+	Address string `json:"address,omitempty"`
+
+	// contact is where privacy questions go: an e-mail address or an https:// address.
+	// +required
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=254
+	Contact string `json:"contact,omitempty"`
 }
 
 // IssuerKind is the kind of a certificate issuer.

@@ -82,6 +82,7 @@ func chatServerPod(in Input) *corev1ac.PodSpecApplyConfiguration {
 		WithContainers(chatServerContainer(in)).
 		WithVolumes(
 			configVolume("config", componentChatServer),
+			configVolume("trust", TrustConfigMap),
 			secretVolume("tls", certEndpoint),
 			secretVolume("postgres-client", certPostgresClient)).
 		WithVolumes(keyVolumes(in)...).
@@ -132,6 +133,7 @@ func chatServerContainer(in Input) *corev1ac.ContainerApplyConfiguration {
 		WithReadinessProbe(healthProbe("/readyz", 5, 2)).
 		WithVolumeMounts(
 			readOnly("config", chatServerConfigDir),
+			readOnly("trust", trustDir),
 			readOnly("tls", endpointTLSDir),
 			readOnly("postgres-client", postgresClientDir)).
 		WithVolumeMounts(keyMounts(in)...).

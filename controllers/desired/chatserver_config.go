@@ -19,7 +19,7 @@ import (
 const (
 	chatServerConfigDir = "/etc/chattenant"
 	chatServerConfig    = "config.yaml"
-	trustDir            = chatServerConfigDir + "-trust"
+	trustDir            = "/etc/chattenant-trust"
 	endpointTLSDir      = "/var/run/chattenant/tls"
 	postgresClientDir   = "/var/run/chattenant/postgres-client"
 	keyDir              = "/var/run/chattenant/kek"

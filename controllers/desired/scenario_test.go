@@ -67,6 +67,7 @@ func everything(in Input) []phase {
 		{"certificates", generic(Certificates(in))},
 		{"database", generic(Database(in))},
 		{"egress", generic(EgressGateway(in))},
+		{"trust", []any{TrustDocument(in, trustFacts(in))}},
 		{"chatserver", generic(ChatServer(in))},
 		{"isolation", generic(probesOf(in))},
 	}
@@ -149,6 +150,10 @@ func fullInput() Input {
 	in.Class.Spec.ChatServer = v1alpha1.ClassChatServer{Replicas: 3, Resources: resources("0.1", "64Mi", "1", "256Mi")}
 	in.Class.Spec.Database.Resources = resources("250m", "128Mi", "2000m", "512Mi")
 	in.Class.Spec.Isolation = &v1alpha1.Isolation{RuntimeClassName: "gvisor"}
+	in.Class.Spec.Processor = &v1alpha1.Processor{
+		LegalName: "Chat <AG>", Address: "Bern, Switzerland", Contact: "privacy@chat.example",
+	}
+	in.Tenant.Spec.Residency = &v1alpha1.Residency{Jurisdictions: []v1alpha1.Jurisdiction{"US", "CA"}}
 	in.PostgresAddress = "fd00:10:96::a"
 	in.KeyGeneration = 2
 	return in

@@ -38,6 +38,9 @@ func (r *Reconciler) chatServerPhase(ctx context.Context, s *scope) (outcome, er
 		s.undecided = true
 		return outcome{waiting, v1alpha1.ReasonPodsStarting, "Waiting for the address of the egress gateway"}, nil
 	}
+	if err := r.beginTrust(ctx, s); err != nil {
+		return outcome{}, err
+	}
 	written, err := r.applyAll(ctx, s, desired.ChatServer(in)...)
 	if err != nil {
 		return outcome{}, err

@@ -36,6 +36,7 @@ type scope struct {
 	postgresService *corev1.Service
 	database        *appsv1.StatefulSet
 	chatServer      *appsv1.Deployment
+	trust           *corev1.ConfigMap
 	egressService   *corev1.Service
 	egress          *appsv1.Deployment
 	// certificates, pods and claims are what the tenant's namespace holds; pods may be on their way out.
@@ -96,7 +97,8 @@ func (r *Reconciler) gather(ctx context.Context, tenant *v1alpha1.ChatTenant) (*
 		facts: policy.Input{Tenant: tenant},
 	}
 	for _, read := range []func(context.Context, *scope) error{
-		r.gatherPrerequisites, r.gatherRecipients, r.gatherWorkloads, r.gatherCertificates, r.gatherPlaces, r.gatherProbes,
+		r.gatherPrerequisites, r.gatherRecipients, r.gatherTrust, r.gatherWorkloads, r.gatherCertificates, r.gatherPlaces,
+		r.gatherProbes,
 	} {
 		if err := read(ctx, s); err != nil {
 			return nil, err

@@ -87,7 +87,12 @@ func (r *Reconciler) pass(ctx context.Context, s *scope) (ctrl.Result, error) {
 	if s.gone {
 		return settle(s, runErr)
 	}
-	return settle(s, errors.Join(runErr, r.writeStatus(ctx, s)))
+	statusErr := r.writeStatus(ctx, s)
+	if statusErr == nil {
+		// What is published is never ahead of what was written.
+		statusErr = r.publishTrust(ctx, s)
+	}
+	return settle(s, errors.Join(runErr, statusErr))
 }
 
 // settle decides when the next pass is. A conflict means that the cache was behind: that is no error, and its own

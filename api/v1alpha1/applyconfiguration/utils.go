@@ -69,6 +69,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PlacementStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Privacy"):
 		return &apiv1alpha1.PrivacyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Processor"):
+		return &apiv1alpha1.ProcessorApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RecipientEndpoint"):
 		return &apiv1alpha1.RecipientEndpointApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Residency"):

@@ -98,6 +98,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: issuerRef
       type:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.IssuerReference
+    - name: processor
+      type:
+        namedType: com.github.chattenant.chattenant.api.v1alpha1.Processor
     - name: rollout
       type:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.Rollout
@@ -451,6 +454,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: visitorAddress
       type:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.VisitorAddress
+- name: com.github.chattenant.chattenant.api.v1alpha1.Processor
+  map:
+    fields:
+    - name: address
+      type:
+        scalar: string
+    - name: contact
+      type:
+        scalar: string
+    - name: legalName
+      type:
+        scalar: string
 - name: com.github.chattenant.chattenant.api.v1alpha1.RecipientEndpoint
   map:
     fields:

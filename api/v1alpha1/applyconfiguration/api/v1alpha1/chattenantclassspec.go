@@ -14,6 +14,8 @@ type ChatTenantClassSpecApplyConfiguration struct {
 	IssuerRef *IssuerReferenceApplyConfiguration `json:"issuerRef,omitempty"`
 	// images are what the tenants' pods run, by digest in production.
 	Images *ImagesApplyConfiguration `json:"images,omitempty"`
+	// processor is who runs the platform, as the tenants' trust documents name it. Without it they name nobody.
+	Processor *ProcessorApplyConfiguration `json:"processor,omitempty"`
 	// database is the kind and size of each tenant's PostgreSQL.
 	Database *ClassDatabaseApplyConfiguration `json:"database,omitempty"`
 	// chatServer is the size of each tenant's chat server.
@@ -45,6 +47,14 @@ func (b *ChatTenantClassSpecApplyConfiguration) WithIssuerRef(value *IssuerRefer
 // If called multiple times, the Images field is set to the value of the last call.
 func (b *ChatTenantClassSpecApplyConfiguration) WithImages(value *ImagesApplyConfiguration) *ChatTenantClassSpecApplyConfiguration {
 	b.Images = value
+	return b
+}
+
+// WithProcessor sets the Processor field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Processor field is set to the value of the last call.
+func (b *ChatTenantClassSpecApplyConfiguration) WithProcessor(value *ProcessorApplyConfiguration) *ChatTenantClassSpecApplyConfiguration {
+	b.Processor = value
 	return b
 }
 
