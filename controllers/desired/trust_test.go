@@ -27,7 +27,8 @@ func trustFacts(in Input) TrustFacts {
 	facts := TrustFacts{Status: &v1alpha1.ChatTenantStatus{Conditions: []metav1.Condition{
 		{Type: v1alpha1.ConditionPlacementVerified, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonInRegion,
 			Message: "Pod postgres-0 on node-7", LastTransitionTime: found},
-		{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady, LastTransitionTime: found},
+		{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady,
+			LastTransitionTime: found},
 		{Type: v1alpha1.ConditionGuardrailsInPlace, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonNotEvaluated,
 			LastTransitionTime: found},
 	}}}
@@ -56,7 +57,9 @@ func mailRelay() v1alpha1.SubProcessorSpec {
 		Purpose: "Sends notifications", DataCategories: []v1alpha1.DataCategory{"Aggregate", "AccountEmail"},
 		Locations: []v1alpha1.Jurisdiction{"FR", "DE"}, Transfer: v1alpha1.Transfer{Ground: v1alpha1.TransferNone},
 		Parent: "engager", NoticedAt: "2026-10-01", EffectiveFrom: "2026-11-01", AgreementURL: "https://mail.example/dpa",
-		Endpoints: []v1alpha1.RecipientEndpoint{{Host: "smtp.mail.example", Port: 465}, {Host: "api.mail.example", Port: 443}},
+		Endpoints: []v1alpha1.RecipientEndpoint{
+			{Host: "smtp.mail.example", Port: 465}, {Host: "api.mail.example", Port: 443},
+		},
 	}
 }
 

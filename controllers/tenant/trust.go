@@ -18,8 +18,8 @@ func (r *Reconciler) gatherTrust(ctx context.Context, s *scope) error {
 	return err
 }
 
-// beginTrust sees to it that chat servers find a document when they start. What it says is brought up to date at the end
-// of each pass.
+// beginTrust sees to it that chat servers find a document when they start. What it says is brought up to date at the
+// end of each pass.
 func (r *Reconciler) beginTrust(ctx context.Context, s *scope) error {
 	intent := r.trustDocument(s)
 	if s.trust == nil {
