@@ -40,6 +40,7 @@ var proofs = []string{
 	v1alpha1.ConditionCertificatesReady,
 	v1alpha1.ConditionPlacementVerified,
 	v1alpha1.ConditionSubProcessorsEnforced,
+	v1alpha1.ConditionIsolationVerified,
 }
 
 // TrustDocument is what the tenant publishes about itself. It quotes no message of a condition: those name nodes and
@@ -163,9 +164,18 @@ func trustProofs(status *v1alpha1.ChatTenantStatus) []trust.Proof {
 		c := status.Conditions[i]
 		list = append(list, trust.Proof{
 			Name: name, Holds: string(c.Status), Reason: c.Reason, Since: *moment(&c.LastTransitionTime),
+			Checked: checked(status, name),
 		})
 	}
 	return list
+}
+
+// checked is when a proof was made that is not made all the time.
+func checked(status *v1alpha1.ChatTenantStatus, name string) *time.Time {
+	if name != v1alpha1.ConditionIsolationVerified || status.Isolation == nil {
+		return nil
+	}
+	return moment(status.Isolation.LastProbeTime)
 }
 
 // moment is a time as the API server keeps it: in whole seconds. Otherwise what was just found would differ from the

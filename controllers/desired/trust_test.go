@@ -35,6 +35,11 @@ func trustFacts(in Input) TrustFacts {
 	if in.Egress == nil {
 		return facts
 	}
+	facts.Status.Isolation = &v1alpha1.IsolationStatus{LastProbeTime: &found, Holes: []string{"egress -> node-7"}}
+	facts.Status.Conditions = append(facts.Status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionIsolationVerified, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonHoleFound,
+		Message: "node-7", LastTransitionTime: found,
+	})
 	facts.Status.Encryption = &v1alpha1.EncryptionStatus{
 		Provider: v1alpha1.EncryptionSecret, KeyGeneration: 3, ActiveGeneration: 2, LastRotationTime: &found,
 	}
