@@ -29,6 +29,7 @@ type Gateway struct {
 	answer func(target string, client *tls.Conn)
 	mu     sync.Mutex
 	asked  []string
+	open   []net.Conn
 }
 
 const serverName = "egress.chat-acme.svc"
@@ -60,6 +61,7 @@ func Start(tb testing.TB, answer func(target string, client *tls.Conn)) *Gateway
 	running.Go(func() { g.serve(listener, &running) })
 	tb.Cleanup(func() {
 		_ = listener.Close()
+		g.cut() // clients keep connections for later
 		running.Wait()
 	})
 	return g
@@ -71,6 +73,9 @@ func (g *Gateway) serve(listener net.Listener, running *sync.WaitGroup) {
 		if err != nil {
 			return
 		}
+		g.mu.Lock()
+		g.open = append(g.open, conn)
+		g.mu.Unlock()
 		running.Go(func() {
 			defer func() { _ = conn.Close() }()
 			request, err := http.ReadRequest(bufio.NewReader(conn))
@@ -83,6 +88,14 @@ func (g *Gateway) serve(listener net.Listener, running *sync.WaitGroup) {
 			g.mu.Unlock()
 			g.answer(request.RequestURI, secured)
 		})
+	}
+}
+
+func (g *Gateway) cut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, conn := range g.open {
+		_ = conn.Close()
 	}
 }
 
@@ -115,5 +128,6 @@ func To(address string) func(string, *tls.Conn) {
 			_ = upstream.Close()
 		}()
 		_, _ = io.Copy(client, upstream)
+		_ = client.Close()
 	}
 }
