@@ -15,7 +15,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -126,15 +125,15 @@ func (a *Applier) Create(ctx context.Context, intent Object) error {
 	return nil
 }
 
-// Delete removes exactly the object that was seen: one that was replaced in the meantime is left alone. An object
-// that is gone is no error.
+// Delete removes exactly the object that was seen: one that was replaced in the meantime is left alone, which is a
+// conflict, because the cache was behind. An object that is gone is no error.
 func (a *Applier) Delete(ctx context.Context, seen client.Object) error {
 	if !seen.GetDeletionTimestamp().IsZero() {
 		return nil
 	}
 	err := a.Writer.Delete(ctx, seen, client.Preconditions{UID: ptr.To(seen.GetUID())},
 		client.PropagationPolicy(metav1.DeletePropagationBackground))
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("delete %T %s/%s: %w", seen, seen.GetNamespace(), seen.GetName(), err)
 	}
 	writes.WithLabelValues(kindOf(seen), "delete").Inc()
