@@ -198,6 +198,11 @@ type ChatTenantList struct {
 	Items []ChatTenant `json:"items"`
 }
 
+// Claims says whether a tenant claims its host at all: one that is being deleted has let it go.
+func Claims(t *ChatTenant) bool {
+	return t.DeletionTimestamp.IsZero() && t.Spec.Endpoint.Host != ""
+}
+
 // ClaimsBefore says whether a's claim to a host name goes before b's: the older tenant wins, then the smaller UID.
 // Every component that must know the owner of a name decides with this one rule.
 func ClaimsBefore(a, b *ChatTenant) bool {

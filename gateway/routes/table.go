@@ -57,7 +57,7 @@ func (t *Table) Set(tenant *v1alpha1.ChatTenant) {
 		return
 	}
 	t.Delete(tenant.Name)
-	if tenant.DeletionTimestamp.IsZero() && tenant.Spec.Endpoint.Host != "" {
+	if v1alpha1.Claims(tenant) {
 		t.report(t.claim(tenant))
 	}
 }
