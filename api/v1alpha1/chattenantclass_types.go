@@ -173,19 +173,20 @@ type Resources struct {
 	Limits corev1.ResourceList `json:"limits,omitempty"`
 }
 
-// DedicatedNodes says whether a tenant's nodes run nothing else.
+// DedicatedNodes says whether a tenant's pods run on nodes of its own.
 // +kubebuilder:validation:Enum=Disabled;Required
 type DedicatedNodes string
 
-// Whether a tenant's nodes run nothing else.
 const (
+	// DedicatedNodesDisabled lets a tenant's pods run on any node of its region. It is the default.
 	DedicatedNodesDisabled DedicatedNodes = "Disabled"
+	// DedicatedNodesRequired keeps them to nodes of the region that carry the tenant's name in the label and in the taint
+	// KeyDedicated.
 	DedicatedNodesRequired DedicatedNodes = "Required"
 )
 
 // Isolation is how hard tenants are kept apart, beyond what always holds.
 // +kubebuilder:validation:MinProperties=1
-// +kubebuilder:validation:XValidation:rule="!has(self.dedicatedNodes) || self.dedicatedNodes == 'Disabled'",message="this release cannot dedicate nodes: leave dedicatedNodes out or set it to Disabled"
 type Isolation struct {
 	// runtimeClassName is the RuntimeClass of every tenant pod, for example a sandboxed one.
 	// +optional
@@ -194,7 +195,8 @@ type Isolation struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`
 	RuntimeClassName string `json:"runtimeClassName,omitempty"`
 
-	// dedicatedNodes says whether a tenant's nodes run nothing else.
+	// dedicatedNodes says whether a tenant's pods run only on nodes of its own, which carry its name in the label and
+	// in the taint chattenant.io/dedicated. It defaults to Disabled.
 	// +optional
 	DedicatedNodes DedicatedNodes `json:"dedicatedNodes,omitempty"`
 

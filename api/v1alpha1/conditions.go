@@ -58,6 +58,8 @@ const (
 	ReasonClassNotFound = "ClassNotFound"
 	// ReasonRegionNotFound: spec.region names no DataRegion.
 	ReasonRegionNotFound = "RegionNotFound"
+	// ReasonRuntimeClassNotFound: the class's isolation.runtimeClassName names no RuntimeClass.
+	ReasonRuntimeClassNotFound = "RuntimeClassNotFound"
 	// ReasonResidencyViolated: the region, its backup store or a recipient lies outside spec.residency.jurisdictions.
 	ReasonResidencyViolated = "ResidencyViolated"
 	// ReasonEgressImageMissing: the tenant uses a recipient with endpoints, and its class has no images.egressGateway.
@@ -118,6 +120,8 @@ const (
 	ReasonInRegion = "InRegion"
 	// ReasonOutsideRegion: a pod or volume was found elsewhere; the message names it and its place.
 	ReasonOutsideRegion = "OutsideRegion"
+	// ReasonNodeNotDedicated: a pod's node is not the tenant's own, or not its alone, though the class asks for it.
+	ReasonNodeNotDedicated = "NodeNotDedicated"
 	// ReasonPlacementPending: a pod or volume has no place yet.
 	ReasonPlacementPending = "PlacementPending"
 	// ReasonIsolated: the latest probe was refused everywhere it must be, under the network policies of now.

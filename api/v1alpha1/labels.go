@@ -24,6 +24,12 @@ const (
 	LabelClass = "chattenant.io/class"
 	// LabelState is StateRetained on a namespace whose tenant was deleted under deletionPolicy Retain.
 	LabelState = "chattenant.io/state"
+	// LabelNodes is NodesDedicated on the namespace of a tenant whose class asks for dedicated nodes.
+	LabelNodes = "chattenant.io/nodes"
+	// NodesDedicated is the value of LabelNodes.
+	NodesDedicated = "dedicated"
+	// KeyDedicated is the key of the label and of the taint that give a node to one tenant; the value is its name.
+	KeyDedicated = "chattenant.io/dedicated"
 	// StateRetained is the value of LabelState.
 	StateRetained = "retained"
 

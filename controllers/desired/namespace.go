@@ -33,7 +33,7 @@ func RetainedNamespace(in Input) Object {
 }
 
 func namespace(in Input) *corev1ac.NamespaceApplyConfiguration {
-	return corev1ac.Namespace(in.namespace()).
+	namespace := corev1ac.Namespace(in.namespace()).
 		WithLabels(podSecurity).
 		WithLabels(map[string]string{
 			v1alpha1.LabelManagedBy: v1alpha1.ManagedBy,
@@ -43,6 +43,11 @@ func namespace(in Input) *corev1ac.NamespaceApplyConfiguration {
 			v1alpha1.LabelClass:     in.Tenant.Spec.ClassName,
 		}).
 		WithAnnotations(map[string]string{v1alpha1.AnnotationTenantUID: string(in.Tenant.UID)})
+	if dedicated(in) {
+		// Admission holds every pod to it, whoever makes the pod.
+		namespace.WithLabels(map[string]string{v1alpha1.LabelNodes: v1alpha1.NodesDedicated})
+	}
+	return namespace
 }
 
 // OperatorBinding gives the operator its rights inside this one namespace. It goes with the tenant, so that nobody

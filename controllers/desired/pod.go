@@ -45,7 +45,8 @@ func podSpec(in Input, account string, user int64) *corev1ac.PodSpecApplyConfigu
 		WithAutomountServiceAccountToken(false).
 		// Service links would tell each pod its neighbours' addresses in environment variables.
 		WithEnableServiceLinks(false).
-		WithAffinity(corev1ac.Affinity().WithNodeAffinity(inRegion(in))).
+		WithAffinity(corev1ac.Affinity().WithNodeAffinity(placed(in))).
+		WithTolerations(tolerations(in)...).
 		WithSecurityContext(podSecurityContext(user)).
 		// Tenant pods have no DNS. A policy None needs a nameserver; nothing listens on this one, so a lookup fails at
 		// once instead of waiting for packets that the network policy drops.
@@ -55,19 +56,6 @@ func podSpec(in Input, account string, user int64) *corev1ac.PodSpecApplyConfigu
 		spec.WithRuntimeClassName(i.RuntimeClassName)
 	}
 	return spec
-}
-
-// inRegion requires every label of the region in one term: terms are alternatives.
-func inRegion(in Input) *corev1ac.NodeAffinityApplyConfiguration {
-	term := corev1ac.NodeSelectorTerm()
-	for _, key := range slices.Sorted(maps.Keys(in.Region.Spec.NodeSelector)) {
-		term.WithMatchExpressions(corev1ac.NodeSelectorRequirement().
-			WithKey(key).
-			WithOperator(corev1.NodeSelectorOpIn).
-			WithValues(string(in.Region.Spec.NodeSelector[key])))
-	}
-	return corev1ac.NodeAffinity().
-		WithRequiredDuringSchedulingIgnoredDuringExecution(corev1ac.NodeSelector().WithNodeSelectorTerms(term))
 }
 
 // podSecurityContext also owns the pod's volumes through fsGroup. OnRootMismatch, because the other policy would make

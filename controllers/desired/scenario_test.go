@@ -149,7 +149,9 @@ func fullInput() Input {
 	in.Tenant.Spec.Database = &v1alpha1.TenantDatabase{StorageSize: resource.MustParse("20480Mi")}
 	in.Class.Spec.ChatServer = v1alpha1.ClassChatServer{Replicas: 3, Resources: resources("0.1", "64Mi", "1", "256Mi")}
 	in.Class.Spec.Database.Resources = resources("250m", "128Mi", "2000m", "512Mi")
-	in.Class.Spec.Isolation = &v1alpha1.Isolation{RuntimeClassName: "gvisor"}
+	in.Class.Spec.Isolation = &v1alpha1.Isolation{
+		RuntimeClassName: "gvisor", DedicatedNodes: v1alpha1.DedicatedNodesRequired,
+	}
 	in.Class.Spec.Processor = &v1alpha1.Processor{
 		LegalName: "Chat <AG>", Address: "Bern, Switzerland", Contact: "privacy@chat.example",
 	}

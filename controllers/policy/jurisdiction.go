@@ -18,8 +18,8 @@ var members = map[v1alpha1.Jurisdiction]string{
 
 const euMembers = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
 
-// within says whether a country is one of the jurisdictions or a member of one that is a set.
-func within(country v1alpha1.Jurisdiction, jurisdictions []v1alpha1.Jurisdiction) bool {
+// Within says whether a country is one of the jurisdictions or a member of one that is a set.
+func Within(country v1alpha1.Jurisdiction, jurisdictions []v1alpha1.Jurisdiction) bool {
 	for _, j := range jurisdictions {
 		if j == country || contains(members[j], string(country)) {
 			return true

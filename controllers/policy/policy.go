@@ -7,6 +7,7 @@ package policy
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
 
 	"github.com/chattenant/chattenant/api/v1alpha1"
 )
@@ -17,6 +18,8 @@ type Input struct {
 	Tenant *v1alpha1.ChatTenant
 	Class  *v1alpha1.ChatTenantClass
 	Region *v1alpha1.DataRegion
+	// RuntimeClass is the one that the class names, if it names one.
+	RuntimeClass *nodev1.RuntimeClass
 	// Claimants are the tenants that ask for the same host, this one among them.
 	Claimants []v1alpha1.ChatTenant
 	// Records are the SubProcessors that concern the tenant, by name: those that it uses, that its region's backup store
@@ -51,6 +54,8 @@ var Prerequisites = []Rule{
 	// Without its class or region nothing about the tenant is known.
 	classExists,
 	regionExists,
+	// The API server refuses every pod that names a RuntimeClass which does not exist.
+	runtimeClassExists,
 	// Data must not touch a place that its owner excluded.
 	regionWithinResidency,
 	backupStoreWithinResidency,

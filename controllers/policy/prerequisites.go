@@ -25,6 +25,24 @@ func regionExists(in Input) (string, string, bool) {
 		in.Tenant.Spec.Region), in.Region == nil
 }
 
+func runtimeClassExists(in Input) (string, string, bool) {
+	if in.Class == nil || in.RuntimeClass != nil {
+		return "", "", false
+	}
+	name := RuntimeClassName(in.Class)
+	return v1alpha1.ReasonRuntimeClassNotFound, fmt.Sprintf(
+		"There is no RuntimeClass %q, so no pod would start. Create it, or change spec.isolation.runtimeClassName of "+
+			"ChatTenantClass %q", name, in.Class.Name), name != ""
+}
+
+// RuntimeClassName is what a class says its tenants' pods run in, empty for the cluster's default.
+func RuntimeClassName(class *v1alpha1.ChatTenantClass) string {
+	if class.Spec.Isolation == nil {
+		return ""
+	}
+	return class.Spec.Isolation.RuntimeClassName
+}
+
 func regionWithinResidency(in Input) (string, string, bool) {
 	if in.Tenant.Spec.Residency == nil || in.Region == nil {
 		return "", "", false
@@ -32,13 +50,13 @@ func regionWithinResidency(in Input) (string, string, bool) {
 	allowed := in.Tenant.Spec.Residency.Jurisdictions
 	return v1alpha1.ReasonResidencyViolated, fmt.Sprintf(
 		"DataRegion %q lies in %s, outside spec.residency.jurisdictions (%s). Create the tenant in a region inside them",
-		in.Region.Name, in.Region.Spec.Jurisdiction, join(allowed)), !within(in.Region.Spec.Jurisdiction, allowed)
+		in.Region.Name, in.Region.Spec.Jurisdiction, join(allowed)), !Within(in.Region.Spec.Jurisdiction, allowed)
 }
 
 func hostIsFree(in Input) (string, string, bool) {
 	for i := range in.Claimants {
 		other := &in.Claimants[i]
-		if other.UID != in.Tenant.UID && v1alpha1.ClaimsBefore(other, in.Tenant) {
+		if other.UID != in.Tenant.UID && v1alpha1.Claims(other) && v1alpha1.ClaimsBefore(other, in.Tenant) {
 			return v1alpha1.ReasonHostTaken, fmt.Sprintf(
 				"Host %q belongs to the older ChatTenant %q. Choose another spec.endpoint.host, or change that tenant's",
 				in.Tenant.Spec.Endpoint.Host, other.Name), true

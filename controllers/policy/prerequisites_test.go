@@ -143,7 +143,7 @@ func TestJurisdictionSetsContainTheirMembers(t *testing.T) {
 		{"GB", []v1alpha1.Jurisdiction{"EU", "EEA"}, false},
 		{"CH", []v1alpha1.Jurisdiction{"EEA"}, false},
 	} {
-		if got := within(tc.country, tc.allowed); got != tc.want {
+		if got := Within(tc.country, tc.allowed); got != tc.want {
 			t.Errorf("%s within %v: got %v, want %v", tc.country, tc.allowed, got, tc.want)
 		}
 	}

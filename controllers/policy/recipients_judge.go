@@ -124,7 +124,7 @@ func recordWithin(record *v1alpha1.SubProcessor, jurisdictions []v1alpha1.Jurisd
 		return true
 	}
 	for _, location := range record.Spec.Locations {
-		if !within(location, jurisdictions) {
+		if !Within(location, jurisdictions) {
 			return false
 		}
 	}

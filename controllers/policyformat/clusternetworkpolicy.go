@@ -4,7 +4,6 @@
 package policyformat
 
 import (
-
 	"github.com/chattenant/chattenant/api/isolation"
 	"github.com/chattenant/chattenant/controllers/desired"
 )

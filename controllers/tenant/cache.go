@@ -4,6 +4,8 @@
 package tenant
 
 import (
+	"slices"
+
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -91,10 +93,12 @@ func stripNode(in any) (any, error) {
 	if !ok {
 		return in, nil
 	}
+	others := func(taint corev1.Taint) bool { return taint.Key != v1alpha1.KeyDedicated }
 	stripped := &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: node.Name, UID: node.UID, ResourceVersion: node.ResourceVersion, Labels: node.Labels,
 		},
+		Spec:   corev1.NodeSpec{Taints: slices.DeleteFunc(slices.Clone(node.Spec.Taints), others)},
 		Status: corev1.NodeStatus{Addresses: node.Status.Addresses, DaemonEndpoints: node.Status.DaemonEndpoints},
 	}
 	for _, c := range node.Status.Conditions {

@@ -46,9 +46,13 @@ type scope struct {
 	// jobs are the operator's own in the namespace. policies are all network policies there, whoever made them.
 	jobs     []batchv1.Job
 	policies []networkingv1.NetworkPolicy
-	// volumes are those that claims are bound to, by volume name. nodes are all nodes, labels only.
+	// volumes are those that claims are bound to, by volume name. nodes are all nodes, labels and taints only; they are the
+	// cache's own and must not be changed.
 	volumes map[string]*corev1.PersistentVolume
 	nodes   []corev1.Node
+	// neighbours are the other tenants with pods on the nodes of this one's, by node: only of a tenant whose class asks
+	// for dedicated nodes.
+	neighbours map[string][]string
 
 	// paused, violation, deleting and outcomes are what the pass found. outcomes has an entry per condition that was
 	// evaluated.
@@ -127,6 +131,9 @@ func (r *Reconciler) gatherPrerequisites(ctx context.Context, s *scope) error {
 		if s.issuer, err = find[cmv1.ClusterIssuer](ctx, r.Client, "", s.facts.Class.Spec.IssuerRef.Name); err != nil {
 			return err
 		}
+		if s.facts.RuntimeClass, err = r.findRuntimeClass(ctx, s.facts.Class); err != nil {
+			return err
+		}
 	}
 	claimants := &v1alpha1.ChatTenantList{}
 	if err := r.Client.List(ctx, claimants, client.MatchingFields{indexHost: spec.Endpoint.Host}); err != nil {
@@ -168,33 +175,6 @@ func (r *Reconciler) gatherCertificates(ctx context.Context, s *scope) error {
 	s.certificates = make(map[string]*cmv1.Certificate, len(list.Items))
 	for i := range list.Items {
 		s.certificates[list.Items[i].Name] = &list.Items[i]
-	}
-	return nil
-}
-
-// +kubebuilder:rbac:groups="",resources=nodes;persistentvolumes;persistentvolumeclaims,verbs=get;list;watch
-
-func (r *Reconciler) gatherPlaces(ctx context.Context, s *scope) error {
-	nodes, claims := &corev1.NodeList{}, &corev1.PersistentVolumeClaimList{}
-	if err := r.Client.List(ctx, nodes); err != nil {
-		return fmt.Errorf("list nodes: %w", err)
-	}
-	if err := r.Client.List(ctx, claims, client.InNamespace(s.namespace())); err != nil {
-		return fmt.Errorf("list claims: %w", err)
-	}
-	s.nodes, s.claims, s.volumes = nodes.Items, claims.Items, map[string]*corev1.PersistentVolume{}
-	for i := range s.claims {
-		name := s.claims[i].Spec.VolumeName
-		if name == "" {
-			continue
-		}
-		volume, err := find[corev1.PersistentVolume](ctx, r.Client, "", name)
-		if err != nil {
-			return err
-		}
-		if volume != nil {
-			s.volumes[name] = volume
-		}
 	}
 	return nil
 }

@@ -87,6 +87,7 @@ func (r *Reconciler) pass(ctx context.Context, s *scope) (ctrl.Result, error) {
 	if s.gone {
 		return settle(s, runErr)
 	}
+	runErr = errors.Join(runErr, r.verifyPlacement(ctx, s))
 	statusErr := r.writeStatus(ctx, s)
 	if statusErr == nil {
 		// What is published is never ahead of what was written.

@@ -80,6 +80,10 @@ func (r *Reconciler) run(ctx context.Context, s *scope) error {
 		s.requeue(soon)
 	}
 	if s.violation = policy.FirstViolation(policy.Prerequisites, s.facts); s.violation != nil {
+		if s.violation.Reason == v1alpha1.ReasonHostTaken {
+			// The gateway sends its visitors elsewhere, whatever runs here.
+			s.outcomes[v1alpha1.ConditionEndpointReady] = outcome{stalled, s.violation.Reason, s.violation.Message}
+		}
 		return r.closeRecipients(ctx, s)
 	}
 	s.status.Namespace = s.namespace()

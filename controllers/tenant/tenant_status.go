@@ -95,6 +95,8 @@ func (r *Reconciler) setWhileNotRunning(s *scope) {
 	switch {
 	case s.deleting != nil:
 		r.set(s, v1alpha1.ConditionReady, metav1.ConditionFalse, *s.deleting)
+	case s.outcomes[v1alpha1.ConditionPlacementVerified].progress == stalled:
+		r.set(s, v1alpha1.ConditionReady, metav1.ConditionFalse, s.outcomes[v1alpha1.ConditionPlacementVerified])
 	case meta.FindStatusCondition(s.status.Conditions, v1alpha1.ConditionReady) == nil:
 		r.set(s, v1alpha1.ConditionReady, metav1.ConditionUnknown,
 			outcome{reason: v1alpha1.ReasonNotEvaluated, message: "Paused before the tenant was created"})

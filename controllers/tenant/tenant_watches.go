@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	nodev1 "k8s.io/api/node/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -24,6 +25,7 @@ import (
 	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/api/v1alpha1"
 	"github.com/chattenant/chattenant/controllers/apply"
+	"github.com/chattenant/chattenant/controllers/policy"
 )
 
 // Indexes of ChatTenants, by what they refer to.
@@ -37,6 +39,8 @@ const (
 const (
 	indexClassIssuer = "spec.issuerRef.name"
 	indexPodNode     = "spec.nodeName"
+	// indexClassRuntime finds the classes that name a RuntimeClass.
+	indexClassRuntime = "spec.isolation.runtimeClassName"
 )
 
 // SetupWithManager registers the controller, its indexes and its watches. Workers is the number of tenants that are
@@ -65,9 +69,13 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, wor
 		Watches(&batchv1.Job{}, handler.EnqueueRequestsFromMapFunc(tenantOfNamespaced)).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(tenantOfNamespaced)).
 		Watches(&corev1.PersistentVolume{}, handler.EnqueueRequestsFromMapFunc(tenantOfVolume)).
-		// A node that loses a region's label takes the tenants on it out of their region.
-		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.tenantsOnNode),
-			builder.WithPredicates(predicate.LabelChangedPredicate{}))
+		// A node that loses a region's label takes the tenants on it, and the volumes on it, out of their region.
+		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(r.tenantsOfNode), builder.WithPredicates(nodeMoved())).
+		// A pod of another tenant may have come to a dedicated node.
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(r.tenantOfPodsNode), builder.WithPredicates(podPlaced())).
+		// Without its RuntimeClass no pod of a class starts.
+		Watches(&nodev1.RuntimeClass{}, handler.EnqueueRequestsFromMapFunc(r.tenantsOfRuntimeClass),
+			builder.WithPredicates(existence()))
 	// Everything the operator applies: a hand edit or a deletion is repaired.
 	for _, kind := range apply.Kinds() {
 		if _, cluster := kind.(*corev1.Namespace); cluster {
@@ -119,6 +127,7 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 			one(func(c *v1alpha1.ChatTenantClass) string { return c.Spec.IssuerRef.Name })},
 		{&v1alpha1.ChatTenant{}, indexRecipient, recipientsOf},
 		{&v1alpha1.SubProcessor{}, indexParent, parentOf},
+		{&v1alpha1.ChatTenantClass{}, indexClassRuntime, one(policy.RuntimeClassName)},
 		{&corev1.Pod{}, indexPodNode, one(func(p *corev1.Pod) string { return p.Spec.NodeName })},
 	} {
 		if err := indexer.IndexField(ctx, index.object, index.field, index.extract); err != nil {
@@ -170,27 +179,23 @@ func (r *Reconciler) listTenants(ctx context.Context, index, value string) []rec
 }
 
 func (r *Reconciler) tenantsOfIssuer(ctx context.Context, o client.Object) []reconcile.Request {
+	return r.tenantsOfClasses(ctx, indexClassIssuer, o.GetName())
+}
+
+func (r *Reconciler) tenantsOfRuntimeClass(ctx context.Context, o client.Object) []reconcile.Request {
+	return r.tenantsOfClasses(ctx, indexClassRuntime, o.GetName())
+}
+
+// tenantsOfClasses asks for a pass over every tenant of the classes that an index finds.
+func (r *Reconciler) tenantsOfClasses(ctx context.Context, index, value string) []reconcile.Request {
 	classes := &v1alpha1.ChatTenantClassList{}
-	if err := r.Client.List(ctx, classes, client.MatchingFields{indexClassIssuer: o.GetName()}); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "List classes for a watch")
+	if err := r.Client.List(ctx, classes, client.MatchingFields{index: value}); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "List classes for a watch", "index", index)
 		return nil
 	}
 	var requests []reconcile.Request
 	for i := range classes.Items {
 		requests = append(requests, r.listTenants(ctx, indexClass, classes.Items[i].Name)...)
-	}
-	return requests
-}
-
-func (r *Reconciler) tenantsOnNode(ctx context.Context, o client.Object) []reconcile.Request {
-	pods := &corev1.PodList{}
-	if err := r.Client.List(ctx, pods, client.MatchingFields{indexPodNode: o.GetName()}); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "List pods for a watch")
-		return nil
-	}
-	var requests []reconcile.Request
-	for i := range pods.Items {
-		requests = append(requests, tenantOfNamespaced(ctx, &pods.Items[i])...)
 	}
 	return requests
 }

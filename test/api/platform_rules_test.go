@@ -37,8 +37,6 @@ var chatTenantClassRules = slices.Concat([]rule{
 		offered: []change{set("spec.database.engine", "External")}},
 	{name: "not yet: waves", at: "spec", message: "this release rolls image changes out to all tenants of a class at once",
 		offered: []change{set("spec.rollout.maxConcurrent", 10)}},
-	{name: "not yet: dedicated nodes", at: "spec.isolation", message: "this release cannot dedicate nodes",
-		offered: []change{set("spec.isolation.dedicatedNodes", "Required")}},
 	{name: "not yet: the Gateway API", at: "spec.exposure",
 		message: "this release reaches tenants through the ingress gateway only",
 		offered: []change{set("spec.exposure.mode", "GatewayAPI")}},
@@ -141,7 +139,7 @@ func TestAProperChatTenantClassIsAccepted(t *testing.T) {
 			set("spec.chatServer.replicas", 10),
 			set("spec.chatServer.resources.requests", map[string]string{"cpu": "10m"}),
 			set("spec.chatServer.resources.limits", map[string]string{"memory": "1Gi"}),
-			set("spec.isolation", map[string]string{"runtimeClassName": "gvisor", "dedicatedNodes": "Disabled"}),
+			set("spec.isolation", map[string]string{"runtimeClassName": "gvisor", "dedicatedNodes": "Required"}),
 			set("spec.exposure.mode", "IngressGateway"),
 		}},
 		{name: "when images, sizes and issuer change", stored: asIs, offered: []change{

@@ -59,6 +59,9 @@ var tenantNamespace = sync.OnceValue(func() error {
 	if err := createAll(ctx, operator, "tenant.yaml"); err != nil {
 		return err
 	}
+	if err := createAll(ctx, statefulSets, "claim.yaml"); err != nil {
+		return err
+	}
 	if err := createAll(ctx, replicaSets, "pod.yaml"); err != nil {
 		return err
 	}

@@ -74,13 +74,6 @@ func troubles() []trouble {
 			mend:   func(t *testing.T, _ *v1alpha1.ChatTenant) { labelNode(t, emptyRegionLabel, "e2e-empty") },
 		},
 		{
-			name: "host that is taken", tenant: atHost(tenantOf("no-host", demoClass, "eu-central"), "acme.localhost"),
-			reason: v1alpha1.ReasonHostTaken, advice: []string{`"acme.localhost"`, `"acme"`, "Choose another"},
-			mend: func(t *testing.T, tenant *v1alpha1.ChatTenant) {
-				changeTenant(t, tenant.Name, func(tenant *v1alpha1.ChatTenant) { atHost(tenant, tenant.Name+".localhost") })
-			},
-		},
-		{
 			name: "namespace of somebody else's", tenant: tenantOf("no-namespace", demoClass, "eu-central"),
 			cause:  squat,
 			reason: v1alpha1.ReasonNamespaceNotOurs, advice: []string{`"chat-e2e-no-namespace"`, "left untouched", "Remove it"},
@@ -158,10 +151,5 @@ func (c *trouble) leftAlone(t *testing.T) {
 func tenantOf(name, class, region string) *v1alpha1.ChatTenant {
 	tenant := newTenant(name)
 	tenant.Spec.ClassName, tenant.Spec.Region = class, region
-	return tenant
-}
-
-func atHost(tenant *v1alpha1.ChatTenant, host string) *v1alpha1.ChatTenant {
-	tenant.Spec.Endpoint.Host = host
 	return tenant
 }

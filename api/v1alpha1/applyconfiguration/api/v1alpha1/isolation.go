@@ -16,7 +16,8 @@ import (
 type IsolationApplyConfiguration struct {
 	// runtimeClassName is the RuntimeClass of every tenant pod, for example a sandboxed one.
 	RuntimeClassName *string `json:"runtimeClassName,omitempty"`
-	// dedicatedNodes says whether a tenant's nodes run nothing else.
+	// dedicatedNodes says whether a tenant's pods run only on nodes of its own, which carry its name in the label and
+	// in the taint chattenant.io/dedicated. It defaults to Disabled.
 	DedicatedNodes *apiv1alpha1.DedicatedNodes `json:"dedicatedNodes,omitempty"`
 	// probeEveryHours is the time between two isolation probes of a tenant, in hours. It defaults to 24. A tenant is also
 	// probed when it was created and when its network policies changed.

@@ -1,0 +1,121 @@
+// Copyright The ChatTenant Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build apiserver
+
+package api
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/version"
+	"k8s.io/client-go/discovery"
+)
+
+// fixtures are upstream's own cases of the level restricted, of the newest version that the API server knows: pods that
+// it must refuse, and pods that it must not.
+func fixtures(t *testing.T, verdict string) map[string]*unstructured.Unstructured {
+	t.Helper()
+	const module = "k8s.io/pod-security-admission"
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	versions, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(out)), "test", "testdata", "restricted", "v1.*"))
+	if err != nil || len(versions) == 0 {
+		t.Fatalf("%d versions, error %v", len(versions), err)
+	}
+	newest := ""
+	for _, v := range versions {
+		if !serverVersion(t).LessThan(version.MustParseGeneric(filepath.Base(v))) && (newest == "" ||
+			version.MustParseGeneric(filepath.Base(newest)).LessThan(version.MustParseGeneric(filepath.Base(v)))) {
+			newest = v
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(newest, verdict, "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]*unstructured.Unstructured{}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[filepath.Base(newest)+" "+filepath.Base(file)] = decoded(t, content)[0]
+	}
+	return found
+}
+
+func serverVersion(t *testing.T) *version.Version {
+	t.Helper()
+	c, err := discovery.NewDiscoveryClientForConfig(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := c.ServerVersion()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return version.MustParseGeneric(info.GitVersion)
+}
+
+// TestEveryPodThatRestrictedRefusesIsRefusedInATenantsNamespace gives each of upstream's bad pods what our own policies
+// ask for, so that Pod Security alone has something to say.
+func TestEveryPodThatRestrictedRefusesIsRefusedInATenantsNamespace(t *testing.T) {
+	inTenantNamespace(t)
+	bad := fixtures(t, "fail")
+	if len(bad) < 50 {
+		t.Errorf("only %d fixtures", len(bad))
+	}
+	t.Logf("%d pods", len(bad))
+	for name, pod := range bad {
+		t.Run(name, func(t *testing.T) {
+			err := creation(changed(t, pod, asATenants...))(t.Context(), as(t, replicaSets))
+			// Two contradict themselves, which the API server says first.
+			if apierrors.IsInvalid(err) && strings.Contains(err.Error(), "procMount") {
+				return
+			}
+			wantRefusal(t, err, `violates PodSecurity "restricted:latest"`)
+		})
+	}
+}
+
+// TestEveryPodThatRestrictedAllowsIsHeldToOurPoliciesOnly shows that the same changes make no good pod bad, and that
+// without them ours refuse it.
+func TestEveryPodThatRestrictedAllowsIsHeldToOurPoliciesOnly(t *testing.T) {
+	inTenantNamespace(t)
+	good := fixtures(t, "pass")
+	if len(good) < 10 {
+		t.Errorf("only %d fixtures", len(good))
+	}
+	t.Logf("%d pods", len(good))
+	for name, pod := range good {
+		t.Run(name, func(t *testing.T) {
+			err := creation(changed(t, pod, asATenants...))(t.Context(), as(t, replicaSets))
+			if err != nil {
+				t.Errorf("as a tenant's: %v", err)
+			}
+			err = creation(changed(t, pod, set("metadata.namespace", "chat-acme"),
+				set("metadata.name", "fixture")))(t.Context(), as(t, replicaSets))
+			if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "ValidatingAdmissionPolicy 'chattenant-") ||
+				strings.Contains(err.Error(), "PodSecurity") {
+				t.Errorf("as it is: %v", err)
+			}
+		})
+	}
+}
+
+// asATenants are what our policies ask of a pod.
+var asATenants = []change{
+	set("metadata.namespace", "chat-acme"), set("metadata.name", "fixture"),
+	set("spec.serviceAccountName", "chatserver"), set("spec.automountServiceAccountToken", false),
+	set("spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms",
+		terms(demand(regionLabel, "In", "eu-central"))),
+}
