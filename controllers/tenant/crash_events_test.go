@@ -54,8 +54,8 @@ func (id objectID) tenantName() string {
 	return ""
 }
 
-// change is one event of a watch. A nil object was deleted.
-type change struct {
+// watched is one event of a watch. A nil object was deleted.
+type watched struct {
 	id     objectID
 	object client.Object
 	// wakes says whether the operator asks for a pass on it.
@@ -122,7 +122,7 @@ func (l *eventLog) handler() toolscache.ResourceEventHandler {
 				o = unknown.Obj
 			}
 			if gone, ok := o.(client.Object); ok {
-				l.append(change{id: idOf(gone), wakes: true, version: version(gone.GetResourceVersion())})
+				l.append(watched{id: idOf(gone), wakes: true, version: version(gone.GetResourceVersion())})
 			}
 		},
 	}
@@ -133,7 +133,7 @@ func (l *eventLog) note(before, after any) {
 	if !ok {
 		return
 	}
-	c := change{id: idOf(o), object: o, wakes: true}
+	c := watched{id: idOf(o), object: o, wakes: true}
 	if old, ok := before.(client.Object); ok {
 		c.wakes = wakes(old, o)
 	}
@@ -152,7 +152,7 @@ func wakes(before, after client.Object) bool {
 	return relevant().Update(update)
 }
 
-func (l *eventLog) append(c change) {
+func (l *eventLog) append(c watched) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	set(l.objects, c)
@@ -165,7 +165,7 @@ func (l *eventLog) append(c change) {
 	l.more.Broadcast()
 }
 
-func set(objects map[objectID]client.Object, c change) {
+func set(objects map[objectID]client.Object, c watched) {
 	if c.object == nil {
 		delete(objects, c.id)
 	} else {

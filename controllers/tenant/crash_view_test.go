@@ -30,7 +30,7 @@ type view struct {
 
 	// All below is guarded by the log's mutex.
 	objects map[objectID]client.Object
-	unread  []change
+	unread  []watched
 	// woken means that a pass was asked for.
 	woken bool
 }
@@ -55,7 +55,7 @@ func (v *view) close() {
 	delete(v.log.views, v)
 }
 
-func (v *view) receive(c change) {
+func (v *view) receive(c watched) {
 	if c.id.tenantName() != v.tenant {
 		return
 	}

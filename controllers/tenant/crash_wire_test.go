@@ -74,7 +74,7 @@ func (w *wire) send(r *http.Request) (*http.Response, error) {
 	response.Body = io.NopCloser(bytes.NewReader(body))
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if told, ok := answer(r.Method, body); ok {
+	if told, ok := writtenBy(r.Method, body); ok {
 		w.heard = append(w.heard, told)
 	}
 	return response, nil
@@ -95,8 +95,8 @@ func (w *wire) takeHeard() []written {
 	return heard
 }
 
-// answer reads an object that was written, or the status that answers a deletion.
-func answer(method string, body []byte) (written, bool) {
+// writtenBy reads an object that was written, or the status that answers a deletion.
+func writtenBy(method string, body []byte) (written, bool) {
 	var o struct {
 		metav1.TypeMeta `json:",inline"`
 		Metadata        metav1.ObjectMeta     `json:"metadata"`

@@ -8,6 +8,7 @@ package api
 import (
 	"context"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -61,6 +62,15 @@ func withProbedClass(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = as(t, person).Delete(context.WithoutCancel(t.Context()), class) })
 	}
+	// Admission hears of classes a moment later.
+	var err error
+	for range 300 {
+		if err = creation(probePod(t))(t.Context(), as(t, manager)); err == nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Fatalf("a probe of a known class is refused: %v", err)
 }
 
 func TestAProbesPodIsNothingButAProbe(t *testing.T) {
@@ -102,6 +112,7 @@ func TestAProbesPodIsNothingButAProbe(t *testing.T) {
 
 func TestOnlyAProbeTakesAnothersPlaceInTheNetwork(t *testing.T) {
 	inTenantNamespace(t)
+	withProbedClass(t)
 	for role, message := range map[string]string{"chatserver": "", "postgres": ownRole, "egress": ownRole, "none": ownRole} {
 		pod := changed(t, manifest(t, "pod"), set("metadata.name", "chatserver-2"), set("metadata.labels", map[string]any{
 			"app.kubernetes.io/managed-by": "chattenant", "app.kubernetes.io/name": "chatserver", roleLabel: role}))
@@ -113,7 +124,8 @@ func TestOnlyAProbeTakesAnothersPlaceInTheNetwork(t *testing.T) {
 		}
 	}
 	pretender := changed(t, manifest(t, "pod"), set("metadata.name", "chatserver-2"),
-		set("metadata.labels", map[string]any{"app.kubernetes.io/name": "isolation-probe"}))
+		set("metadata.labels", map[string]any{"app.kubernetes.io/name": "isolation-probe"}),
+		set("spec.containers", []any{probeContainer(map[string]any{})}))
 	wantRefusal(t, creation(pretender)(t.Context(), as(t, replicaSets)), markedProbe)
 }
 

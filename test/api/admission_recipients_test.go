@@ -103,7 +103,8 @@ func TestARecipientOutsideTheJurisdictionsIsRefused(t *testing.T) {
 		{"within the union", tenant("EU", "within-eu"), ""},
 		{"unknown", tenant("EU", "nobody-yet"), ""},
 		{"within the area", tenant("EEA", "within-eu", "within-eea"), ""},
-		{"in the country itself", tenant("US", "outside"), ""},
+		{"in the country itself", changed(t, tenant("US", "outside"),
+			set("spec.residency.jurisdictions", []string{"DE", "US"})), ""},
 		{"without bounds", changed(t, tenant("EU", "outside"), set("spec.residency", absent)), ""},
 		{"in the area, not in the union", tenant("EU", "within-eea"), "processes data in NO"},
 		{"in a member, not in this one", tenant("DE", "within-eu"), "processes data in FR"},
@@ -132,7 +133,7 @@ func TestATenantIsNotMovedOntoARecipientOutside(t *testing.T) {
 	eventually(t, func() error { return refused(t.Context(), c) }, "processes data in US")
 	for name, body := range map[string]string{
 		"paused": `{"spec":{"reconciliation":"Paused"}}`, "released": `{"metadata":{"finalizers":[]}}`,
-		"bounded where the recipient is": `{"spec":{"residency":{"jurisdictions":["US"]}}}`,
+		"bounded where the recipient is": `{"spec":{"residency":{"jurisdictions":["DE","US"]}}}`,
 	} {
 		if err := patching(unbound, body)(t.Context(), c); err != nil {
 			t.Errorf("%s: %v", name, err)
