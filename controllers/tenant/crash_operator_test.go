@@ -36,7 +36,8 @@ func startProcess(t *testing.T, l *eventLog, tenant string, lag int) *process {
 	v := l.newView(tenant, lag)
 	c := viewClient{writer, v}
 	return &process{view: v, wire: w, tenant: tenant, reconciler: &Reconciler{
-		Client: c, Applier: &apply.Applier{Reader: c, Writer: c}, Recorder: silent{}, Clock: clock.RealClock{},
+		Client: c, Live: writer, Applier: &apply.Applier{Reader: c, Writer: c}, Recorder: silent{},
+		Clock:  clock.RealClock{},
 		Random: rand.Reader, PublicPort: 8443,
 		System: desired.System{
 			Namespace: systemNamespace, OperatorServiceAccount: operatorAccount,

@@ -16,7 +16,7 @@ const (
 	onItsOwnNodes  = "run on its own nodes"
 	toleratesMuch  = "must not tolerate every taint, nor one that dedicates nodes to another tenant"
 	notByKubelet   = "labels under chattenant.io/ of a node are set by the cluster's administrators"
-	notMovedByNode = "a kubelet does not move its node into or out of DataRegion eu-central"
+	notMovedByNode = "a kubelet does not move its node into or out of DataRegion"
 )
 
 // dedicatedNamespace is a tenant's whose class asks for dedicated nodes.
