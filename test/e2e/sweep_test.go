@@ -61,7 +61,7 @@ func (c *cluster) sweepTenants(ctx context.Context) error {
 
 func (c *cluster) sweepTemporary(ctx context.Context) error {
 	for _, list := range []client.ObjectList{
-		&v1alpha1.ChatTenantClassList{}, &v1alpha1.DataRegionList{}, &cmv1.ClusterIssuerList{},
+		&v1alpha1.ChatTenantClassList{}, &v1alpha1.DataRegionList{}, &v1alpha1.SubProcessorList{}, &cmv1.ClusterIssuerList{},
 		&rbacv1.ClusterRoleBindingList{}, &rbacv1.ClusterRoleList{},
 		&corev1.ServiceAccountList{}, &corev1.SecretList{}, &corev1.ConfigMapList{}, &corev1.NamespaceList{},
 	} {
