@@ -128,8 +128,7 @@ test-api: bin/helm bin/kustomize ## Test CRDs, admission, RBAC and chart against
 
 .PHONY: crash
 crash: ## Let every single write of the operator fail in every way
-	hack/lint/with-kube-binaries.sh go test -tags apiserver -timeout=60m -v -run TestAFaultAtAnyWriteLeavesNoTrace \
-	  ./controllers/tenant -crash.stride=1
+	hack/lint/with-kube-binaries.sh go test -tags apiserver -timeout=60m -v -run LeavesNoTrace ./controllers/tenant -crash.stride=1
 
 .PHONY: test-postgres
 test-postgres: ## Test the chat server, its bench and the database's set-up against a real PostgreSQL

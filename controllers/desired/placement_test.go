@@ -43,7 +43,7 @@ func TestEveryPodRunsOnNodesOfItsRegionOnly(t *testing.T) {
 	})
 }
 
-// TestPodsOfATenantWithDedicatedNodesRunOnThoseOnly asks the scheduler's own rules, about the label and about the taint.
+// TestPodsOfATenantWithDedicatedNodesRunOnThoseOnly asks the scheduler's own rules, about the label and the taint.
 func TestPodsOfATenantWithDedicatedNodesRunOnThoseOnly(t *testing.T) {
 	found := map[bool]int{}
 	forEachPod(t, func(t *testing.T, in Input, pod corev1.PodTemplateSpec) {

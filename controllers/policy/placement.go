@@ -62,8 +62,8 @@ func VolumeOf(volume *corev1.PersistentVolume, claim *corev1.PersistentVolumeCla
 	return ref != nil && ref.Namespace == claim.Namespace && ref.Name == claim.Name && ref.UID == claim.UID
 }
 
-// VolumeReachableFrom says whether a volume's affinity lets a node reach it. A volume without affinity, or with one that
-// cannot be understood, could be reached from anywhere.
+// VolumeReachableFrom says whether a volume's affinity lets a node reach it. A volume without affinity, or with one
+// that cannot be understood, could be reached from anywhere.
 func VolumeReachableFrom(volume *corev1.PersistentVolume, node *corev1.Node) bool {
 	if volume.Spec.NodeAffinity == nil || volume.Spec.NodeAffinity.Required == nil {
 		return true

@@ -26,7 +26,8 @@ import (
 // inventoryKinds is everything that could be left in a tenant's namespace: what the operator writes, and what others
 // make of it.
 var inventoryKinds = []schema.GroupVersionKind{
-	{Version: "v1", Kind: "ConfigMap"}, {Version: "v1", Kind: "LimitRange"}, {Version: "v1", Kind: "PersistentVolumeClaim"},
+	{Version: "v1", Kind: "ConfigMap"}, {Version: "v1", Kind: "LimitRange"},
+	{Version: "v1", Kind: "PersistentVolumeClaim"},
 	{Version: "v1", Kind: "Pod"}, {Version: "v1", Kind: "ResourceQuota"}, {Version: "v1", Kind: "Secret"},
 	{Version: "v1", Kind: "Service"}, {Version: "v1", Kind: "ServiceAccount"},
 	{Group: "apps", Version: "v1", Kind: "Deployment"}, {Group: "apps", Version: "v1", Kind: "StatefulSet"},

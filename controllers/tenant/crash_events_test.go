@@ -209,7 +209,11 @@ func (l *eventLog) holds(w written) bool {
 		return true
 	}
 	o := l.objects[w.id]
-	return o == nil && l.removed[w.id] >= version(w.version) || o != nil && version(o.GetResourceVersion()) >= version(w.version)
+	known := l.removed[w.id]
+	if o != nil {
+		known = version(o.GetResourceVersion())
+	}
+	return known >= version(w.version)
 }
 
 func version(s string) uint64 {

@@ -8,8 +8,10 @@ package tenant
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -207,25 +209,55 @@ var stride = flag.Int("crash.stride", len(faults), "writes from one fault to the
 func TestAFaultAtAnyWriteLeavesNoTrace(t *testing.T) {
 	crashPlatform(t)
 	log := startEventLog(t)
-	lanes := 0
-	for name, f := range faults {
-		lanes++
-		lanes, tenant := lanes, fmt.Sprintf("crash-%d", lanes)
+	for i, name := range slices.Sorted(maps.Keys(faults)) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l, clean := newLane(t, log, tenant)
-			for n := lanes; ; n += *stride {
-				got, met := l.live(t, n, f)
-				compare(t, fmt.Sprintf("fault at write %d", n), clean, got)
-				if t.Failed() {
-					t.Fatal(story(t, tenant))
-				}
-				if met == 0 {
-					t.Logf("the longest stage writes at most %d times", n-1)
-					return
-				}
-			}
+			l, clean := newLane(t, log, fmt.Sprintf("crash-%d", i))
+			everyWrite(t, l, clean, i+1, faults[name])
 		})
+	}
+}
+
+// TestACacheThatLagsLeavesNoTrace lets the operator know of the last few events only when nothing else happens, and
+// kills it at every write besides.
+func TestACacheThatLagsLeavesNoTrace(t *testing.T) {
+	crashPlatform(t)
+	log := startEventLog(t)
+	l, clean := newLane(t, log, "lagging")
+	for _, l.lag = range []int{1, 2, 5, 20, 100} {
+		got, _ := l.live(t, 0, nil)
+		compare(t, fmt.Sprintf("a lag of %d", l.lag), clean, got)
+	}
+	l.lag = 4
+	everyWrite(t, l, clean, 1, faults["killed after it"])
+}
+
+// TestAnotherOperatorAtAnyWriteLeavesNoTrace stops the operator before every single write, as a machine that sleeps
+// does, lets another one do everything there is to do, and then the first go on with what it meant to write.
+func TestAnotherOperatorAtAnyWriteLeavesNoTrace(t *testing.T) {
+	crashPlatform(t)
+	log := startEventLog(t)
+	l, clean := newLane(t, log, "rivals")
+	everyWrite(t, l, clean, 1, func(w *wire, r *http.Request) (*http.Response, error) {
+		l.settle(t, 0, nil)
+		return w.send(r)
+	})
+}
+
+// everyWrite lives lives with a fault at each write from the first one on, a stride apart, until there is no further
+// write.
+func everyWrite(t *testing.T, l *lane, clean []string, first int, f fault) {
+	t.Helper()
+	for n := first; ; n += *stride {
+		got, met := l.live(t, n, f)
+		compare(t, fmt.Sprintf("fault at write %d", n), clean, got)
+		if t.Failed() {
+			t.Fatal(story(t, l.tenant))
+		}
+		if met == 0 {
+			t.Logf("the longest stage writes at most %d times", n-1)
+			return
+		}
 	}
 }
 

@@ -143,19 +143,26 @@ func (w *world) keepPods(t *testing.T, component string, n int) {
 		w.do(t, w.Delete(t.Context(), &pods.Items[i], client.GracePeriodSeconds(0)))
 	}
 	for i := len(pods.Items); i < n; i++ {
-		tenant, _ := naming.TenantOf(w.namespace)
-		w.do(t, w.Create(t.Context(), &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{
-				Namespace: w.namespace, Name: fmt.Sprintf("%s-%d", component, i), Labels: map[string]string{
-					v1alpha1.LabelManagedBy: v1alpha1.ManagedBy, v1alpha1.LabelName: component, v1alpha1.LabelTenant: tenant,
-				}},
-			Spec: corev1.PodSpec{NodeName: crashNode, ServiceAccountName: component,
-				SecurityContext: &corev1.PodSecurityContext{RunAsNonRoot: new(true), SeccompProfile: &corev1.SeccompProfile{
-					Type: corev1.SeccompProfileTypeRuntimeDefault}},
-				Containers: []corev1.Container{{Name: component, Image: component, SecurityContext: &corev1.SecurityContext{
-					AllowPrivilegeEscalation: new(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}},
-					Resources: corev1.ResourceRequirements{}}}},
-		}))
+		w.do(t, w.Create(t.Context(), w.pod(component, fmt.Sprintf("%s-%d", component, i), crashNode)))
+	}
+}
+
+// pod is one on a node already.
+func (w *world) pod(component, name, node string) *corev1.Pod {
+	tenant, _ := naming.TenantOf(w.namespace)
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name, Labels: map[string]string{
+			v1alpha1.LabelManagedBy: v1alpha1.ManagedBy, v1alpha1.LabelName: component, v1alpha1.LabelTenant: tenant,
+		}},
+		Spec: corev1.PodSpec{
+			NodeName: node, ServiceAccountName: component, AutomountServiceAccountToken: new(false),
+			SecurityContext: &corev1.PodSecurityContext{RunAsNonRoot: new(true), SeccompProfile: &corev1.SeccompProfile{
+				Type: corev1.SeccompProfileTypeRuntimeDefault}},
+			Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
+			Containers: []corev1.Container{{Name: component, Image: component, SecurityContext: &corev1.SecurityContext{
+				AllowPrivilegeEscalation: new(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+			}}},
+		},
 	}
 }
 

@@ -46,8 +46,8 @@ type scope struct {
 	// jobs are the operator's own in the namespace. policies are all network policies there, whoever made them.
 	jobs     []batchv1.Job
 	policies []networkingv1.NetworkPolicy
-	// volumes are those that claims are bound to, by volume name. nodes are all nodes, labels and taints only; they are the
-	// cache's own and must not be changed.
+	// volumes are those that claims are bound to, by volume name. nodes are all nodes, labels and taints only; they are
+	// the cache's own and must not be changed.
 	volumes map[string]*corev1.PersistentVolume
 	nodes   []corev1.Node
 	// neighbours are the other tenants with pods on the nodes of this one's, by node: only of a tenant whose class asks

@@ -128,8 +128,8 @@ func TestAKubeletDoesNotSayWhoseItsNodeIsNorMovesIt(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) { wantVerdict(t, row.try(t.Context(), as(t, kubelet)), row.message) })
 	}
-	for _, try := range []attempt{patching(node, labelTo(dedicatedKey, "hooli")), patching(node, labelTo(regionLabel, ""))} {
-		if err := try(t.Context(), as(t, person)); err != nil {
+	for _, body := range []string{labelTo(dedicatedKey, "hooli"), labelTo(regionLabel, "")} {
+		if err := patching(node, body)(t.Context(), as(t, person)); err != nil {
 			t.Errorf("an administrator: %v", err)
 		}
 	}

@@ -20,8 +20,8 @@ import (
 const outsideResidency = "outside spec.residency.jurisdictions"
 
 // countries are every member of a set, and some that are in none.
-var countries = strings.Fields("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK IS LI " +
-	"NO CH GB US CA UA TR RS AL MC SM VA JP XK")
+var countries = strings.Fields("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK IS " +
+	"LI NO CH GB US CA UA TR RS AL MC SM VA JP XK")
 
 // TestAResidencyIsRefusedExactlyWhereTheOperatorWouldStall lets both judge every country.
 func TestAResidencyIsRefusedExactlyWhereTheOperatorWouldStall(t *testing.T) {
@@ -107,7 +107,8 @@ func TestAHostThatAnotherTenantHasIsRefused(t *testing.T) {
 	}
 	t.Cleanup(func() { remove(t, mover) })
 	const taken = "host held.example belongs to ChatTenant holder: choose another spec.endpoint.host"
-	rival := changed(t, manifest(t, "chattenant"), set("metadata.name", "rival"), set("spec.endpoint.host", "held.example"))
+	rival := changed(t, manifest(t, "chattenant"), set("metadata.name", "rival"), set("spec.endpoint.host",
+		"held.example"))
 	eventually(t, func() error { return creation(rival)(t.Context(), c) }, taken)
 	toHeld := patching(mover, `{"spec":{"endpoint":{"host":"held.example"}}}`)
 	eventually(t, func() error { return toHeld(t.Context(), c) }, taken)
@@ -132,7 +133,6 @@ func TestAHostThatAnotherTenantHasIsRefused(t *testing.T) {
 	}
 }
 
-// warnings collects what the API server warns of.
 func TestARegionThatNodesCanClaimIsWarnedOf(t *testing.T) {
 	const warning = "a node can claim to be in DataRegion"
 	for _, row := range []struct {
@@ -150,7 +150,8 @@ func TestARegionThatNodesCanClaimIsWarnedOf(t *testing.T) {
 		if err := creation(region)(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
-		if got := slices.ContainsFunc(heard(), func(w string) bool { return strings.Contains(w, warning) }); got != row.warned {
+		warns := func(text string) bool { return strings.Contains(text, warning) }
+		if got := slices.ContainsFunc(heard(), warns); got != row.warned {
 			t.Errorf("%v: warned is %v", row.labels, got)
 		}
 	}
