@@ -108,31 +108,33 @@ func (d *demo) installChart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.command(ctx, "bin/helm", "upgrade", "--install", "chattenant", "charts/chattenant",
+	return d.command(ctx, "bin/helm", append([]string{
+		"upgrade", "--install", "chattenant", "charts/chattenant",
 		"--namespace", system, "--create-namespace", "--wait", "--timeout", "180s",
-		"--set", "images.operator="+d.images["operator"],
-		"--set", "images.gateway="+d.images["gateway"],
+		"--set", "images.operator=" + d.images["operator"],
+		"--set", "images.gateway=" + d.images["gateway"],
 		"--set", "gateway.service.type=NodePort",
 		"--set", fmt.Sprintf("gateway.service.nodePort=%d", gatewayNodePort),
 		"--set", fmt.Sprintf("gateway.publicPort=%d", publicPort),
-		"--set", "operator.extraArgs={"+outside+"}")
+	}, outside...)...)
 }
 
-// outside is the flag that tells the operator's isolation probes what they must not reach: the local cluster has an
+// outside are the arguments that tell the operator's isolation probes what they must not reach: the local cluster has an
 // internet of its own, whose name server answers whoever gets through. Elsewhere the operator's default is right.
-func (d *demo) outside(ctx context.Context) (string, error) {
+func (d *demo) outside(ctx context.Context) ([]string, error) {
 	if cluster := os.Getenv("CLUSTER"); cluster != "" && cluster != "local" {
-		return "", nil
+		return nil, nil
 	}
 	printed, err := d.output(ctx, nil, "go", "-C", "hack/localcluster", "run", ".", "outside")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	var facts struct{ DNS struct{ Address string } }
 	if err := json.Unmarshal([]byte(printed), &facts); err != nil {
-		return "", fmt.Errorf("understand the local cluster's outside: %w", err)
+		return nil, fmt.Errorf("understand the local cluster's outside: %w", err)
 	}
-	return "--isolation-outside=" + net.JoinHostPort(facts.DNS.Address, "53"), nil
+	flag := "--isolation-outside=" + net.JoinHostPort(facts.DNS.Address, "53")
+	return []string{"--set", "operator.extraArgs={" + flag + "}"}, nil
 }
 
 func (d *demo) applySamples(ctx context.Context) error {
