@@ -6,6 +6,7 @@ package prober
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 )
@@ -60,13 +61,25 @@ func outcomeOf(err error) Outcome {
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET):
 		return OutcomeRefused
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EACCES),
-		errors.Is(err, syscall.EPERM):
+		errors.Is(err, syscall.EPERM), nothingToSpeakFrom(err):
 		return OutcomeUnreachable
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
 		return OutcomeTimeout
 	default:
 		return timeoutOrFailed(err)
 	}
+}
+
+// nothingToSpeakFrom says whether a pod has no IPv6 address by which it could reach an IPv6 one. Of IPv4 the same error
+// says that all ports are taken, which proves nothing.
+func nothingToSpeakFrom(err error) bool {
+	var attempt *net.OpError
+	if !errors.As(err, &attempt) || attempt.Addr == nil {
+		return false
+	}
+	to, parseErr := netip.ParseAddrPort(attempt.Addr.String())
+	return parseErr == nil && to.Addr().Is6() && !to.Addr().Is4In6() &&
+		(errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT))
 }
 
 // timeoutOrFailed catches the time-outs of dialling, which carry no error of the operating system.

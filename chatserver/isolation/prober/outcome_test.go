@@ -7,10 +7,24 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"testing"
 )
+
+func TestAPodWithoutIPv6ReachesNothingByIt(t *testing.T) {
+	for address, want := range map[string]Outcome{
+		"[2001:7fd::1]:53": OutcomeUnreachable, "[::ffff:193.0.14.129]:53": OutcomeFailed, "193.0.14.129:53": OutcomeFailed,
+	} {
+		to := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address))
+		for _, errno := range []error{syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT} {
+			if got := outcomeOf(&net.OpError{Op: "dial", Addr: to, Err: errno}); got != want {
+				t.Errorf("%s: %v is %s, want %s", address, errno, got, want)
+			}
+		}
+	}
+}
 
 func TestErrorsOfTheSystemBecomeOutcomes(t *testing.T) {
 	tests := map[error]Outcome{
