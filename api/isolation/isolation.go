@@ -122,6 +122,7 @@ func Listeners(role End) []int32 {
 		return []int32{naming.PostgresPort}
 	case Egress:
 		return []int32{naming.EgressPort, naming.EgressHealthPort}
+	default:
+		return nil
 	}
-	return nil
 }

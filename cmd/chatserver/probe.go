@@ -52,7 +52,7 @@ func probeIsolation(ctx context.Context, encoded, message string, timing isolati
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Clean(message), data, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Clean(message), data, 0o600); err != nil { //nolint:gosec // its own command line
 		return fmt.Errorf("leave the verdict: %w", err)
 	}
 	return nil

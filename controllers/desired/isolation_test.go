@@ -82,7 +82,8 @@ func TestAProbesLimitsAreThoseThatTheQuotaAsksFor(t *testing.T) {
 			for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 				_, limited := limits[name]
 				if _, asked := quota["limits."+name]; asked != limited {
-					t.Errorf("%s: %s: the quota asks for a limit of %s = %t, there is one = %t", s.name, job.Name, name, asked, limited)
+					t.Errorf("%s: %s: the quota asks for a limit of %s = %t, there is one = %t",
+						s.name, job.Name, name, asked, limited)
 				}
 				most, bounded := ranges.Max[name]
 				if limit := limits[name]; bounded && limit.Cmp(most) > 0 {

@@ -75,7 +75,8 @@ func mutations(policy *networkingv1.NetworkPolicy) (all []mutation) {
 		all = append(all, mutation{fmt.Sprintf("ingress %d removed", i), func(p *networkingv1.NetworkPolicy) {
 			p.Spec.Ingress = slices.Delete(p.Spec.Ingress, i, i+1)
 		}})
-		all = append(all, ruleMutations(fmt.Sprintf("ingress %d", i), policy.Spec.Ingress[i].From, policy.Spec.Ingress[i].Ports,
+		rule := policy.Spec.Ingress[i]
+		all = append(all, ruleMutations(fmt.Sprintf("ingress %d", i), rule.From, rule.Ports,
 			func(p *networkingv1.NetworkPolicy) (*[]networkingv1.NetworkPolicyPeer, *[]networkingv1.NetworkPolicyPort) {
 				return &p.Spec.Ingress[i].From, &p.Spec.Ingress[i].Ports
 			})...)

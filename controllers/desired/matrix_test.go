@@ -88,7 +88,8 @@ func podAt(namespace string, labels map[string]string) netpol.Endpoint {
 
 // triedPorts are everything that is open to someone, and what is not: neighbours of open ports, too.
 var triedPorts = []int32{
-	1, 22, 25, 52, 53, 54, 80, 442, 443, 444, 464, 465, 466, 586, 587, 588, 5431, 5432, 5433, 6443, 8442, 8443, 8444, 8445, 9443, 10250, 65535,
+	1, 22, 25, 52, 53, 54, 80, 442, 443, 444, 464, 465, 466, 586, 587, 588, 5431, 5432, 5433, 6443, 8442, 8443, 8444, 8445,
+	9443, 10250, 65535,
 }
 
 // wantOpen is what the data says. Ends outside the tenant are open among themselves, and nobody asks.
@@ -106,7 +107,8 @@ type difference struct {
 }
 
 func (d difference) String() string {
-	return fmt.Sprintf("%s -> %s %s %d: the end it %s has it open = %t", d.from, d.to, d.c.Protocol, d.c.Port, d.end, d.open)
+	return fmt.Sprintf("%s -> %s %s %d: the end it %s has it open = %t",
+		d.from, d.to, d.c.Protocol, d.c.Port, d.end, d.open)
 }
 
 // differences are what the policies do otherwise than the data says. Each end is looked at by itself: where both
@@ -116,21 +118,23 @@ func differences(in Input, policies []networkingv1.NetworkPolicy) iter.Seq[diffe
 	return func(yield func(difference) bool) {
 		for from, to := range pairs(parties(in)) {
 			for c := range tries(from, to) {
-				want := wantOpen(shape, from, to, c)
-				if got := netpol.Leaves(policies, c); from.own && got != want {
-					if !yield(difference{from.name, to.name, c, "leaves", got}) {
-						return
-					}
-				}
-				// No network policy can refuse a pod's own node.
-				if got := netpol.Enters(policies, c); to.own && got != (want || from.at.Node) {
-					if !yield(difference{from.name, to.name, c, "enters", got}) {
-						return
-					}
+				if d := compare(policies, from, to, c, wantOpen(shape, from, to, c)); d != nil && !yield(*d) {
+					return
 				}
 			}
 		}
 	}
+}
+
+func compare(policies []networkingv1.NetworkPolicy, from, to party, c netpol.Connection, want bool) *difference {
+	if got := netpol.Leaves(policies, c); from.own && got != want {
+		return &difference{from.name, to.name, c, "leaves", got}
+	}
+	// No network policy can refuse a pod's own node.
+	if got := netpol.Enters(policies, c); to.own && got != (want || from.at.Node) {
+		return &difference{from.name, to.name, c, "enters", got}
+	}
+	return nil
 }
 
 func pairs(all []party) iter.Seq2[party, party] {

@@ -17,22 +17,27 @@ func TestEveryContainerThatStaysIsProbed(t *testing.T) {
 			return // it does not stay
 		}
 		for _, c := range pod.Spec.Containers {
-			for name, probe := range map[string]*corev1.Probe{
-				"startup": c.StartupProbe, "liveness": c.LivenessProbe, "readiness": c.ReadinessProbe,
-			} {
-				if probe == nil {
-					t.Errorf("%s has no %s probe", c.Name, name)
-					continue
-				}
-				if probe.HTTPGet == nil && probe.Exec == nil {
-					t.Errorf("%s: %s probe asks nothing", c.Name, name)
-				}
-				if probe.PeriodSeconds < 1 || probe.FailureThreshold < 1 || probe.TimeoutSeconds < 1 {
-					t.Errorf("%s: %s probe leaves its timing to defaults: %+v", c.Name, name, probe)
-				}
-			}
+			checkProbes(t, c)
 		}
 	})
+}
+
+func checkProbes(t *testing.T, c corev1.Container) {
+	t.Helper()
+	for name, probe := range map[string]*corev1.Probe{
+		"startup": c.StartupProbe, "liveness": c.LivenessProbe, "readiness": c.ReadinessProbe,
+	} {
+		if probe == nil {
+			t.Errorf("%s has no %s probe", c.Name, name)
+			continue
+		}
+		if probe.HTTPGet == nil && probe.Exec == nil {
+			t.Errorf("%s: %s probe asks nothing", c.Name, name)
+		}
+		if probe.PeriodSeconds < 1 || probe.FailureThreshold < 1 || probe.TimeoutSeconds < 1 {
+			t.Errorf("%s: %s probe leaves its timing to defaults: %+v", c.Name, name, probe)
+		}
+	}
 }
 
 func TestChatServerIsProbedOverTLSOnItsHealthPort(t *testing.T) {

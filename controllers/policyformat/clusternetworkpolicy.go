@@ -42,7 +42,8 @@ func clusterNetworkPolicy(in desired.Input, name string, priority int, subject o
 func clusterIngress(in desired.Input, all []way) (rules []any) {
 	for _, w := range all {
 		rules = append(rules, object{
-			"name": "from-" + string(w.peer), "action": "Pass", "from": []any{clusterPods(in, w.peer)}, "protocols": protocols(w),
+			"name": "from-" + string(w.peer), "action": "Pass",
+			"from": []any{clusterPods(in, w.peer)}, "protocols": protocols(w),
 		})
 	}
 	return append(rules, denyPods())

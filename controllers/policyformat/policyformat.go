@@ -98,9 +98,10 @@ func podsOf(in desired.Input, end isolation.End) (namespace string, labels map[s
 		return in.System.Namespace, map[string]any{v1alpha1.LabelName: in.System.GatewayName}
 	case isolation.ClusterDNS:
 		return "kube-system", map[string]any{"k8s-app": "kube-dns"}
-	}
-	return desired.NamespaceOf(in), map[string]any{
-		v1alpha1.LabelNetworkRole: string(end), v1alpha1.LabelTenant: in.Tenant.Name,
+	default:
+		return desired.NamespaceOf(in), map[string]any{
+			v1alpha1.LabelNetworkRole: string(end), v1alpha1.LabelTenant: in.Tenant.Name,
+		}
 	}
 }
 

@@ -144,8 +144,10 @@ func TestProbesAreDue(t *testing.T) {
 		{"at once, if policies changed", with(func(h *History) { h.SamePolicies = false }), -1 << 62, 0},
 		{"within one and a half periods", sound, 12 * time.Hour, 36 * time.Hour},
 		{"soon, if there is a hole", with(func(h *History) { h.Hole = true }), 10 * time.Minute, 10 * time.Minute},
-		{"a minute after a failure", with(func(h *History) { h.Failures, h.LastFailure = 1, last }), time.Minute, time.Minute},
-		{"later after more of them", with(func(h *History) { h.Failures, h.LastFailure = 4, last }), 8 * time.Minute, 8 * time.Minute},
+		{"a minute after a failure",
+			with(func(h *History) { h.Failures, h.LastFailure = 1, last }), time.Minute, time.Minute},
+		{"later after more of them",
+			with(func(h *History) { h.Failures, h.LastFailure = 4, last }), 8 * time.Minute, 8 * time.Minute},
 		{"an hour after many, even for new policies",
 			with(func(h *History) { h.Failures, h.LastFailure, h.SamePolicies = 1000, last, false }), time.Hour, time.Hour},
 	} {

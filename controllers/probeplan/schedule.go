@@ -4,7 +4,8 @@
 package probeplan
 
 import (
-	"hash/fnv"
+	"crypto/sha256"
+	"encoding/binary"
 	"time"
 )
 
@@ -34,8 +35,8 @@ type History struct {
 	LastFailure time.Time
 }
 
-// NextProbe is when the next probe is due; a time in the past means now. The UID spreads a fleet: a tenant's probes come
-// at the same time of every period, another tenant's at another.
+// NextProbe is when the next probe is due; a time in the past means now. The UID spreads a fleet: a tenant's probes
+// come at the same time of every period, another tenant's at another.
 func NextProbe(h History, uid string) time.Time {
 	switch {
 	case h.Failures > 0:
@@ -59,9 +60,8 @@ func pause(failures int32) time.Duration {
 // slotAfter is the first of the tenant's slots that is at least half a period after the last probe, so that no more
 // than one and a half periods pass between two probes.
 func slotAfter(last time.Time, period time.Duration, uid string) time.Time {
-	h := fnv.New64a()
-	h.Write([]byte(uid))
-	offset := time.Duration(h.Sum64() % uint64(period))
+	sum := sha256.Sum256([]byte(uid))
+	offset := time.Duration(binary.BigEndian.Uint32(sum[:])) * time.Second % period
 	earliest := last.Add(period / 2)
 	slot := earliest.Truncate(period).Add(offset)
 	if slot.Before(earliest) {

@@ -123,7 +123,9 @@ func finish(t *testing.T, job *batchv1.Job, kind, before batchv1.JobConditionTyp
 	}
 }
 
-func wantIsolation(t *testing.T, tenant string, status metav1.ConditionStatus, reason, says string) *v1alpha1.ChatTenant {
+func wantIsolation(
+	t *testing.T, tenant string, status metav1.ConditionStatus, reason, says string,
+) *v1alpha1.ChatTenant {
 	t.Helper()
 	got := &v1alpha1.ChatTenant{}
 	eventually(t, "IsolationVerified to be "+string(status)+" for "+reason, func() string {
@@ -161,7 +163,7 @@ func atRest(t *testing.T, tenant string) {
 func TestATenantIsVerifiedOnceItsProbesFoundItClosed(t *testing.T) {
 	writes, _ := startOperator(t)
 	running(t, "probed")
-	got := wantIsolation(t, "probed", metav1.ConditionUnknown, v1alpha1.ReasonProbePending, "")
+	wantIsolation(t, "probed", metav1.ConditionUnknown, v1alpha1.ReasonProbePending, "")
 	wantCondition(t, "probed", v1alpha1.ConditionReady, v1alpha1.ReasonReady)
 	jobs := probesOf(t, "probed")
 	tried := 0
@@ -173,7 +175,7 @@ func TestATenantIsVerifiedOnceItsProbesFoundItClosed(t *testing.T) {
 		tried += len(plan.Targets)
 		carryOut(t, &jobs[i], asPlanned())
 	}
-	got = wantIsolation(t, "probed", metav1.ConditionTrue, v1alpha1.ReasonIsolated, "")
+	got := wantIsolation(t, "probed", metav1.ConditionTrue, v1alpha1.ReasonIsolated, "")
 	status := got.Status.Isolation
 	if int(status.Tried) != tried || status.Tried != status.Refused+status.Open || status.LastProbeTime == nil ||
 		status.PlanDigest == "" || status.PoliciesDigest == "" || len(status.Holes) != 0 {

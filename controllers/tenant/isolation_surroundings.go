@@ -81,23 +81,16 @@ func serviceDoors(
 	}
 	behind := map[string]bool{}
 	for i := range slices.Items {
-		slice := &slices.Items[i]
-		for _, endpoint := range slice.Endpoints {
-			if !ptr.Deref(endpoint.Conditions.Ready, true) {
-				continue
-			}
-			behind[slice.Labels[discoveryv1.LabelServiceName]] = true
-			for _, port := range slice.Ports {
-				for _, address := range endpoint.Addresses {
-					doors = append(doors, doorsOf(end, address, ptr.Deref(port.Port, 0), ptr.Deref(port.Protocol, corev1.ProtocolTCP))...)
-				}
-			}
+		found := readyEnds(&slices.Items[i], end)
+		doors = append(doors, found...)
+		if len(found) > 0 {
+			behind[slices.Items[i].Labels[discoveryv1.LabelServiceName]] = true
 		}
 	}
 	for i := range services.Items {
 		service := &services.Items[i]
-		for _, port := range service.Spec.Ports {
-			for _, address := range service.Spec.ClusterIPs {
+		for _, address := range service.Spec.ClusterIPs {
+			for _, port := range service.Spec.Ports {
 				if behind[service.Name] {
 					doors = append(doors, doorsOf(end, address, port.Port, port.Protocol)...)
 				}
@@ -105,6 +98,21 @@ func serviceDoors(
 		}
 	}
 	return doors, nil
+}
+
+func readyEnds(slice *discoveryv1.EndpointSlice, end isolation.End) (doors []probeplan.Door) {
+	for _, endpoint := range slice.Endpoints {
+		if !ptr.Deref(endpoint.Conditions.Ready, true) {
+			continue
+		}
+		for _, address := range endpoint.Addresses {
+			for _, port := range slice.Ports {
+				protocol := ptr.Deref(port.Protocol, corev1.ProtocolTCP)
+				doors = append(doors, doorsOf(end, address, ptr.Deref(port.Port, 0), protocol)...)
+			}
+		}
+	}
+	return doors
 }
 
 // doorsOf knows how to knock by TCP, and at a name service by UDP.

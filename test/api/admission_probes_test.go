@@ -113,7 +113,9 @@ func TestAProbesPodIsNothingButAProbe(t *testing.T) {
 func TestOnlyAProbeTakesAnothersPlaceInTheNetwork(t *testing.T) {
 	inTenantNamespace(t)
 	withProbedClass(t)
-	for role, message := range map[string]string{"chatserver": "", "postgres": ownRole, "egress": ownRole, "none": ownRole} {
+	for role, message := range map[string]string{
+		"chatserver": "", "postgres": ownRole, "egress": ownRole, "none": ownRole,
+	} {
 		pod := changed(t, manifest(t, "pod"), set("metadata.name", "chatserver-2"), set("metadata.labels", map[string]any{
 			"app.kubernetes.io/managed-by": "chattenant", "app.kubernetes.io/name": "chatserver", roleLabel: role}))
 		err := creation(pod)(t.Context(), as(t, replicaSets))
@@ -135,7 +137,9 @@ func TestOnlyTheOperatorMakesJobsInATenantsNamespace(t *testing.T) {
 	job.Object["spec"] = map[string]any{"template": map[string]any{"spec": map[string]any{
 		"restartPolicy": "Never", "containers": []any{map[string]any{"name": "c", "image": "i"}}}}}
 	cron := newObject("batch/v1", "CronJob", "foreign")
-	cron.Object["spec"] = map[string]any{"schedule": "0 0 * * *", "jobTemplate": map[string]any{"spec": job.Object["spec"]}}
+	cron.Object["spec"] = map[string]any{
+		"schedule": "0 0 * * *", "jobTemplate": map[string]any{"spec": job.Object["spec"]},
+	}
 	testMatrix(t, []permission{
 		{"create a Job", creation(job), trusted, onlyOperatorProbes},
 		{"create a CronJob", creation(cron), trusted, onlyOperatorProbes},

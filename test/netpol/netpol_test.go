@@ -42,7 +42,9 @@ func policy(spec networkingv1.NetworkPolicySpec) []networkingv1.NetworkPolicy {
 }
 
 // from is a policy that lets the peers in to db, by the ports.
-func from(peers []networkingv1.NetworkPolicyPeer, ports ...networkingv1.NetworkPolicyPort) []networkingv1.NetworkPolicy {
+func from(
+	peers []networkingv1.NetworkPolicyPeer, ports ...networkingv1.NetworkPolicyPort,
+) []networkingv1.NetworkPolicy {
 	return policy(networkingv1.NetworkPolicySpec{PodSelector: *app("db"), Ingress: []networkingv1.NetworkPolicyIngressRule{
 		{From: peers, Ports: ports},
 	}})
@@ -101,8 +103,10 @@ func TestPoliciesMeanWhatTheAPISays(t *testing.T) {
 		{"an outside address is no pod", from([]networkingv1.NetworkPolicyPeer{
 			{NamespaceSelector: &metav1.LabelSelector{}}}), outside, db, false},
 		{"expressions hold as well as labels", from([]networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{
-			MatchLabels:      map[string]string{"app": "web"},
-			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "app", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"web"}}},
+			MatchLabels: map[string]string{"app": "web"},
+			MatchExpressions: []metav1.LabelSelectorRequirement{
+				{Key: "app", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"web"}},
+			},
 		}}}), web, db, false},
 		{"a block has its addresses", to(block("198.51.100.0/24")), web, outside, true},
 		{"a block lacks its exceptions", to(block("0.0.0.0/0", "198.51.100.0/24")), web, outside, false},

@@ -169,23 +169,29 @@ func TestOutcomesTellNetworksApart(t *testing.T) {
 		},
 		"udp to a closed port": {prober.Target{Network: "udp", Address: closedPort(t)}, prober.OutcomeRefused, "refused"},
 		"udp into silence": {
-			prober.Target{Network: "udp", Address: serveUDP(t, silence), TimeoutMs: 50}, prober.OutcomeTimeout, "",
+			prober.Target{Network: "udp", Address: serveUDP(t, silence), TimeoutMs: 50},
+			prober.OutcomeTimeout, "",
 		},
 		"dns to a resolver": {
-			prober.Target{Network: "dns", Address: serveUDP(t, resolver(t, prober.DefaultQuery))}, prober.OutcomeAnswered, "RCodeNameError",
+			prober.Target{Network: "dns", Address: serveUDP(t, resolver(t, prober.DefaultQuery))},
+			prober.OutcomeAnswered, "RCodeNameError",
 		},
 		"dns for a name of one's own": {
-			prober.Target{Network: "dns", Query: "a.test", Address: serveUDP(t, resolver(t, "a.test."))}, prober.OutcomeAnswered, "",
+			prober.Target{Network: "dns", Query: "a.test", Address: serveUDP(t, resolver(t, "a.test."))},
+			prober.OutcomeAnswered, "",
 		},
 		"dns to an echo": {
-			prober.Target{Network: "dns", Address: serveUDP(t, bytes.Clone), TimeoutMs: 50}, prober.OutcomeTimeout, "",
+			prober.Target{Network: "dns", Address: serveUDP(t, bytes.Clone), TimeoutMs: 50},
+			prober.OutcomeTimeout, "",
 		},
 		"dns answered for someone else": {
-			prober.Target{Network: "dns", Address: serveUDP(t, spoof), TimeoutMs: 50}, prober.OutcomeTimeout, "",
+			prober.Target{Network: "dns", Address: serveUDP(t, spoof), TimeoutMs: 50},
+			prober.OutcomeTimeout, "",
 		},
 		"dns to a closed port": {prober.Target{Network: "dns", Address: closedPort(t)}, prober.OutcomeRefused, ""},
 		"dns for an impossible name": {
-			prober.Target{Network: "dns", Query: strings.Repeat("a", 300), Address: closedPort(t)}, prober.OutcomeFailed, "query",
+			prober.Target{Network: "dns", Query: strings.Repeat("a", 300), Address: closedPort(t)},
+			prober.OutcomeFailed, "query",
 		},
 	}
 	for name, test := range tests {
@@ -266,7 +272,8 @@ func TestResultsKeepTheOrderAndJudgeExpectations(t *testing.T) {
 }
 
 func TestTargetsComeFromWhereTheyAreAskedFor(t *testing.T) {
-	targets := targetsJSON(t, prober.Target{ID: "a", Network: "tcp", Address: closedPort(t), Expect: prober.OutcomeRefused})
+	targets := targetsJSON(t,
+		prober.Target{ID: "a", Network: "tcp", Address: closedPort(t), Expect: prober.OutcomeRefused})
 	env := func(name string) string {
 		if name == targetsVariable {
 			return targets
