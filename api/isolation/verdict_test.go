@@ -78,6 +78,7 @@ func TestOnlyAConsistentVerdictOnThisPlanIsRead(t *testing.T) {
 			`{"version":1,"plan":"d","tried":4,"refused":2,"open":2}`, false},
 		"a hole that was not counted": {
 			`{"version":1,"plan":"d","tried":4,"refused":3,"open":1,"otherwise":[3]}`, false},
+		"an open one that nobody named": {`{"version":1,"plan":"d","tried":4,"refused":3,"open":2}`, false},
 		"a target that the plan lacks": {
 			`{"version":1,"plan":"d","tried":4,"refused":2,"open":2,"otherwise":[4]}`, false},
 		"a target before the first": {

@@ -29,8 +29,8 @@ const (
 	ConditionEndpointReady = "EndpointReady"
 	// ConditionPlacementVerified says that every pod and volume was found in the tenant's region.
 	ConditionPlacementVerified = "PlacementVerified"
-	// ConditionIsolationVerified says that a probe inside the tenant found closed what must be closed. It is Unknown, never
-	// True, where no probe came to a verdict.
+	// ConditionIsolationVerified says that a probe inside the tenant found closed what must be closed. It is Unknown,
+	// never True, where no probe came to a verdict.
 	ConditionIsolationVerified = "IsolationVerified"
 	// ConditionPaused is True while spec.reconciliation is Paused.
 	ConditionPaused = "Paused"
