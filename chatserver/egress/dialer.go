@@ -39,8 +39,8 @@ func New(config egressconfig.Client) *Dialer { return &Dialer{config} }
 
 // DialContext connects to a recipient's host:port, over which the caller must speak TLS for exactly that host at once:
 // the gateway lets nothing else through. An error is a [*DeniedError] if the gateway refuses, or
-// [ErrGatewayUnavailable]. What the gateway finds out only after the caller has begun to speak is a [*DeniedError] of the
-// connection's first Read. It is for http.Transport.DialContext, and for whatever else takes a connection.
+// [ErrGatewayUnavailable]. What the gateway finds out only after the caller has begun to speak is a [*DeniedError] of
+// the connection's first Read. It is for http.Transport.DialContext, and for whatever else takes a connection.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if network != "tcp" {
 		return nil, fmt.Errorf("connect to %s: network %s cannot pass the egress gateway", address, network)

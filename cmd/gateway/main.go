@@ -2,9 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command gateway runs the network edges. Its subcommand ingress, shared by all tenants, routes visitors and agents to
-// their tenant by TLS server name. Its subcommand egress, one per tenant, lets the chat server reach declared recipients
-// only.
-// Neither terminates the TLS of those who talk through it.
+// their tenant by TLS server name. Its subcommand egress, one per tenant, lets the chat server reach declared
+// recipients only. Neither terminates the TLS of those who talk through it.
 package main
 
 import (

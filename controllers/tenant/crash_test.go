@@ -244,7 +244,7 @@ func TestAnotherOperatorAtAnyWriteLeavesNoTrace(t *testing.T) {
 	})
 }
 
-// everyWrite lives lives with a fault at each write from the first one on, a stride apart, until there is no further
+// everyWrite lives one life after the other with a fault at each write from the first one on, a stride apart, until there is no further
 // write.
 func everyWrite(t *testing.T, l *lane, clean []string, first int, f fault) {
 	t.Helper()

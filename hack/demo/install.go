@@ -119,8 +119,8 @@ func (d *demo) installChart(ctx context.Context) error {
 	}, outside...)...)
 }
 
-// outside are the arguments that tell the operator's isolation probes what they must not reach: the local cluster has an
-// internet of its own, whose name server answers whoever gets through. Elsewhere the operator's default is right.
+// outside are the arguments that tell the operator's isolation probes what they must not reach: the local cluster has
+// an internet of its own, whose name server answers whoever gets through. Elsewhere the operator's default is right.
 func (d *demo) outside(ctx context.Context) ([]string, error) {
 	if cluster := os.Getenv("CLUSTER"); cluster != "" && cluster != "local" {
 		return nil, nil

@@ -20,25 +20,29 @@ func outsideProcesses() []machine.Process {
 }
 
 // outsideCorefile resolves the servers' names, and any other below "example" to the first of them. It logs every
-// question, so that a test can tell that none was asked.
+// question, so that a test can tell that none was asked. The first template that fits answers; a hosts file would come
+// after all of them, wherever it is written.
 func outsideCorefile() string {
-	var hosts strings.Builder
+	var names strings.Builder
 	for _, server := range topology.OutsideServers() {
-		fmt.Fprintf(&hosts, "        %s %s\n", server.Address, server.Name)
+		names.WriteString(answering(server.Name, server.Address))
 	}
+	names.WriteString(answering("example", topology.OutsideServers()[0].Address))
 	return fmt.Sprintf(`.:53 {
     bind %s
     log
     errors
-    hosts {
-%s        fallthrough
-    }
-    template IN A example {
-        answer "{{ .Name }} 60 IN A %s"
-    }
-    template IN ANY . {
+%s    template IN ANY . {
         rcode NXDOMAIN
     }
 }
-`, topology.OutsideDNS, hosts.String(), topology.OutsideServers()[0].Address)
+`, topology.OutsideDNS, names.String())
+}
+
+// answering has a name, and what is below it, resolve to an address.
+func answering(name, address string) string {
+	return fmt.Sprintf(`    template IN A %s {
+        answer "{{ .Name }} 60 IN A %s"
+    }
+`, name, address)
 }
