@@ -244,8 +244,8 @@ func TestAnotherOperatorAtAnyWriteLeavesNoTrace(t *testing.T) {
 	})
 }
 
-// everyWrite lives one life after the other with a fault at each write from the first one on, a stride apart, until there is no further
-// write.
+// everyWrite lives one life after the other with a fault at each write from the first one on, a stride apart, until
+// there is no further write.
 func everyWrite(t *testing.T, l *lane, clean []string, first int, f fault) {
 	t.Helper()
 	for n := first; ; n += *stride {
