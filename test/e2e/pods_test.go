@@ -58,6 +58,26 @@ func tenantPods(t *testing.T, tenant, component string) []corev1.Pod {
 	return pods
 }
 
+// awaitSettled waits until every pod of a component is ready and none is on its way out: a client might meet one that
+// was just taken out of its Service.
+func awaitSettled(t *testing.T, tenant, component string) {
+	t.Helper()
+	eventually(t, patience, "the pods of "+component+" to settle", func(ctx context.Context) error {
+		list := &corev1.PodList{}
+		if err := live.List(ctx, list, named(component), client.InNamespace(naming.Namespace(tenant))); err != nil {
+			return err
+		}
+		for i := range list.Items {
+			if pod := &list.Items[i]; !pod.DeletionTimestamp.IsZero() {
+				return fmt.Errorf("pod %s is on its way out", pod.Name)
+			} else if err := podReady(pod); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // operatorPods lists the operator's running pods, of which there must be some.
 func operatorPods(t *testing.T) []corev1.Pod {
 	t.Helper()

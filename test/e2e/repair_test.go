@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
+	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/api/v1alpha1"
 	"github.com/chattenant/chattenant/controllers/apply"
 )
@@ -59,6 +60,7 @@ func TestWithoutAdmissionAHandEditOrDeletionOfAManagedObjectIsRepaired(t *testin
 		}
 	}
 	awaitReady(t, neighbour)
+	awaitSettled(t, neighbour, naming.ChatServer)
 	t.Run("and the conversation is still there", said.stillThere)
 }
 
