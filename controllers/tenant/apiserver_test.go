@@ -15,7 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +32,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/api/v1alpha1"
 	"github.com/chattenant/chattenant/controllers/apply"
 	"github.com/chattenant/chattenant/controllers/desired"
@@ -93,23 +94,43 @@ func certManagerModule() string {
 	return strings.TrimSpace(string(out))
 }
 
-// writeCounter counts the requests of a client that change something, leases and events aside.
+// writeLog notes the requests of a client that change something, leases and events aside.
+type writeLog struct {
+	mu    sync.Mutex
+	paths []string
+}
+
+// about are those that concern a tenant: the others of the test's world may have reasons of their own.
+func (l *writeLog) about(tenant string) (paths []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, path := range l.paths {
+		if path := path + "/"; strings.Contains(path, "/"+naming.Namespace(tenant)+"/") ||
+			strings.Contains(path, "/chattenants/"+tenant+"/") {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
 type writeCounter struct {
 	next   http.RoundTripper
-	writes *atomic.Int64
+	writes *writeLog
 }
 
 func (w writeCounter) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method != http.MethodGet && !strings.Contains(r.URL.Path, "/events") {
-		w.writes.Add(1)
+		w.writes.mu.Lock()
+		w.writes.paths = append(w.writes.paths, r.Method+" "+r.URL.Path)
+		w.writes.mu.Unlock()
 	}
 	return w.next.RoundTrip(r)
 }
 
 // startOperator runs the operator until the test or the returned function ends it, and counts its writes.
-func startOperator(t *testing.T) (writes *atomic.Int64, stop func()) {
+func startOperator(t *testing.T) (writes *writeLog, stop func()) {
 	t.Helper()
-	writes = &atomic.Int64{}
+	writes = &writeLog{}
 	return writes, startOperatorWith(t, func(next http.RoundTripper) http.RoundTripper {
 		return writeCounter{next, writes}
 	})
@@ -175,12 +196,12 @@ func eventually(t *testing.T, what string, check func() string) {
 	}
 }
 
-// settled waits until no write has happened for a while, and answers the count so far.
-func settled(writes *atomic.Int64) int64 {
-	last := writes.Load()
+// settled waits until no write about a tenant has happened for a while, and answers those so far.
+func settled(writes *writeLog, tenant string) []string {
+	last := writes.about(tenant)
 	for quiet := 0; quiet < 15; quiet++ {
 		time.Sleep(100 * time.Millisecond)
-		if now := writes.Load(); now != last {
+		if now := writes.about(tenant); len(now) != len(last) {
 			last, quiet = now, 0
 		}
 	}
