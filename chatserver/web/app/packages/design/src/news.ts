@@ -37,10 +37,17 @@ function changeIn(before: Line | undefined, after: Line): string | undefined {
 }
 
 /** An own change is told when it is done or failed, not when it begins. */
-function ownChange({ change: before }: Line, { change: after, changed }: Line): string | undefined {
-  if (after?.mark === 'failed' && before?.mark !== 'failed') return text.changes[after.kind].failed;
-  if (!before || after || before.mark === 'failed' || changed === undefined) return undefined;
-  return changed === 'deleted' ? text.changes.deletion.done : text.changes.edit.done;
+function ownChange(before: Line, after: Line): string | undefined {
+  const failedBefore = before.change?.mark === 'failed';
+  if (after.change?.mark === 'failed' && !failedBefore) return text.changes[after.change.kind].failed;
+  if (after.change || failedBefore || !becameSo(before, after)) return undefined;
+  return after.changed === 'deleted' ? text.changes.deletion.done : text.changes.edit.done;
+}
+
+/** A quick answer leaves no drawing in which the change was under way. */
+function becameSo(before: Line, { body, changed }: Line): boolean {
+  if (changed === undefined) return false;
+  return before.change !== undefined || before.changed !== changed || (changed === 'edited' && before.body !== body);
 }
 
 function othersChange(before: Line, { author, body, changed }: Line): string | undefined {
