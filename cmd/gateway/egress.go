@@ -12,7 +12,6 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/sync/errgroup"
 	"k8s.io/utils/clock"
 	crmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -116,22 +115,7 @@ func (o *egressOptions) assemble(logger logr.Logger) (*egressGateway, error) {
 // run ends after ctx has ended and connections are drained. Health and files outlive the drain: probes want an answer,
 // and a recipient withdrawn meanwhile must still lose its connections.
 func (g *egressGateway) run(ctx context.Context) error {
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	group, background := errgroup.WithContext(background)
-	serving, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(background, cancel)()
-	group.Go(func() error { return g.health.Start(background) })
-	group.Go(func() error {
-		g.files.Run(background)
-		return nil
-	})
-	group.Go(func() error {
-		defer stop()
-		return g.serve(serving)
-	})
-	return group.Wait()
+	return serveBeside(ctx, g.health.Start, g.files.Run, g.serve)
 }
 
 func (g *egressGateway) serve(ctx context.Context) error {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/utils/clock"
 	crmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -80,22 +79,7 @@ func (o *ingressOptions) assemble(logger logr.Logger) (*ingressGateway, error) {
 // run ends after ctx has ended and connections are drained. Health and routes outlive the drain: probes want an answer,
 // and a name that moves meanwhile must still end its connections.
 func (g *ingressGateway) run(ctx context.Context) error {
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	group, background := errgroup.WithContext(background)
-	serving, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(background, cancel)()
-	group.Go(func() error { return g.health.Start(background) })
-	group.Go(func() error {
-		g.watcher.Run(background)
-		return nil
-	})
-	group.Go(func() error {
-		defer stop()
-		return g.serve(serving)
-	})
-	return group.Wait()
+	return serveBeside(ctx, g.health.Start, g.watcher.Run, g.serve)
 }
 
 // serve opens the listener only when the routes are known: until then nobody could be told apart.

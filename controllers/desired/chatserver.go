@@ -53,14 +53,18 @@ func replicas(in Input) int32 {
 	return in.Class.Spec.ChatServer.Replicas
 }
 
-// chatServerDeployment never has fewer ready pods than replicas while it updates.
 func chatServerDeployment(in Input, files map[string]string) Object {
 	pod := podTemplate(in, componentChatServer, files, chatServerPod(in))
-	return own(in, componentChatServer, appsv1ac.Deployment(componentChatServer, in.namespace())).
+	return deployment(in, componentChatServer, replicas(in), pod)
+}
+
+// deployment never has fewer ready pods than replicas while it updates.
+func deployment(in Input, component string, replicas int32, pod *corev1ac.PodTemplateSpecApplyConfiguration) Object {
+	return own(in, component, appsv1ac.Deployment(component, in.namespace())).
 		WithSpec(appsv1ac.DeploymentSpec().
-			WithReplicas(replicas(in)).
+			WithReplicas(replicas).
 			WithRevisionHistoryLimit(retiredReplicaSets).
-			WithSelector(selector(in, componentChatServer)).
+			WithSelector(selector(in, component)).
 			WithStrategy(appsv1ac.DeploymentStrategy().
 				WithType(appsv1.RollingUpdateDeploymentStrategyType).
 				WithRollingUpdate(appsv1ac.RollingUpdateDeployment().

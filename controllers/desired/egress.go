@@ -6,12 +6,10 @@ package desired
 import (
 	"strconv"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
 
@@ -114,17 +112,7 @@ func egressReplicas(in Input) int32 { return min(2, replicas(in)) }
 // to other recipients go on.
 func egressDeployment(in Input) Object {
 	pod := corev1ac.PodTemplateSpec().WithLabels(roleLabels(in, componentEgress, isolation.Egress)).WithSpec(egressPod(in))
-	return own(in, componentEgress, appsv1ac.Deployment(componentEgress, in.namespace())).
-		WithSpec(appsv1ac.DeploymentSpec().
-			WithReplicas(egressReplicas(in)).
-			WithRevisionHistoryLimit(retiredReplicaSets).
-			WithSelector(selector(in, componentEgress)).
-			WithStrategy(appsv1ac.DeploymentStrategy().
-				WithType(appsv1.RollingUpdateDeploymentStrategyType).
-				WithRollingUpdate(appsv1ac.RollingUpdateDeployment().
-					WithMaxUnavailable(intstr.FromInt32(0)).
-					WithMaxSurge(intstr.FromInt32(1)))).
-			WithTemplate(pod))
+	return deployment(in, componentEgress, egressReplicas(in), pod)
 }
 
 // egressPod is the only pod of a tenant that resolves names. It asks for them as they are: with the cluster's search

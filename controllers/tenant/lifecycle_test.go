@@ -118,19 +118,7 @@ func reportDatabase(t *testing.T, tenant string) string {
 
 func reportChatServer(t *testing.T, tenant string) string {
 	t.Helper()
-	deployment := &appsv1.Deployment{}
-	key := client.ObjectKey{Namespace: naming.Namespace(tenant), Name: naming.ChatServer}
-	if err := admin.Get(t.Context(), key, deployment); err != nil {
-		return err.Error() + "; the tenant says " + story(t, tenant)
-	}
-	n := *deployment.Spec.Replicas
-	deployment.Status = appsv1.DeploymentStatus{
-		ObservedGeneration: deployment.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n,
-	}
-	if err := admin.Status().Update(t.Context(), deployment); err != nil {
-		return err.Error()
-	}
-	return ""
+	return reportDeployment(t, tenant, naming.ChatServer)
 }
 
 // story is what a tenant's conditions say, for messages of failed tests.
