@@ -38,7 +38,7 @@ type probeReport struct {
 }
 
 // judge waits until every role's probe has ended and writes what they found together into the status. The Jobs go in a
-// later pass, when that is seen to be written: until then they say that there is no reason for another probe.
+// later pass, when that is seen to be written ([answered]): until then they say that there is no reason for another probe.
 func (r *Reconciler) judge(ctx context.Context, s *scope, jobs map[isolation.End]*batchv1.Job) error {
 	var reports []probeReport
 	var ended time.Time
@@ -54,26 +54,8 @@ func (r *Reconciler) judge(ctx context.Context, s *scope, jobs map[isolation.End
 		report.role = role
 		reports = append(reports, report)
 	}
-	if judged(s, ended) {
-		for _, job := range jobs {
-			if err := r.Applier.Delete(ctx, job); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	s.requeue(soon)
 	return r.conclude(ctx, s, reports, ended)
-}
-
-// judged says whether the status speaks of the probes that ended then.
-func judged(s *scope, ended time.Time) bool {
-	status, at := s.status.Isolation, metav1.NewTime(ended)
-	if status == nil {
-		return false
-	}
-	return status.LastFailureTime.Equal(&at) ||
-		status.LastProbeTime.Equal(&at) && status.PoliciesDigest == policiesDigest(s)
 }
 
 func endedAt(job *batchv1.Job) (time.Time, bool) {

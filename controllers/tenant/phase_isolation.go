@@ -62,6 +62,9 @@ func (r *Reconciler) isolationPhase(ctx context.Context, s *scope) (outcome, err
 	if err != nil {
 		return outcome{}, err
 	}
+	if answered(s, current) {
+		return isolationOutcome(s), r.deleteProbes(ctx, lastEndedLast(current))
+	}
 	if len(current) == 0 {
 		if wait := r.untilProbe(s); wait > 0 {
 			s.requeue(wait)
