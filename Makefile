@@ -124,7 +124,7 @@ unit: ## Run the unit and golden tests; the data path also under the race detect
 
 .PHONY: test-api
 test-api: bin/helm bin/kustomize ## Test CRDs, admission, RBAC and chart against a real API server
-	hack/lint/with-kube-binaries.sh go test -tags apiserver -timeout=30m ./test/api/... ./controllers/...
+	hack/lint/with-kube-binaries.sh go test -tags apiserver -timeout=30m -parallel=8 ./test/api/... ./controllers/...
 
 .PHONY: crash
 crash: ## Let every single write of the operator fail in every way

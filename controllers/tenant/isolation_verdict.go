@@ -38,7 +38,7 @@ type probeReport struct {
 }
 
 // judge waits until every role's probe has ended and writes what they found together into the status. The Jobs go in a
-// later pass, when that is seen to be written ([answered]): until then they say that there is no reason for another probe.
+// later pass, when that is seen to be written (see [answered]): until then there is no reason for another.
 func (r *Reconciler) judge(ctx context.Context, s *scope, jobs map[isolation.End]*batchv1.Job) error {
 	var reports []probeReport
 	var ended time.Time
