@@ -132,7 +132,7 @@ crash: ## Let every single write of the operator fail in every way
 
 .PHONY: test-postgres
 test-postgres: ## Test the chat server, its bench and the database's set-up against a real PostgreSQL
-	CGO_ENABLED=1 go test -race ./chatserver/... ./cmd/chatserver
+	CGO_ENABLED=1 go test -race -p=4 ./chatserver/... ./cmd/chatserver
 	go -C hack/bench test ./...
 	go test -tags postgres ./controllers/desired
 

@@ -24,6 +24,7 @@ import (
 	"github.com/chattenant/chattenant/chatserver/seal/kek"
 	"github.com/chattenant/chattenant/chatserver/server"
 	"github.com/chattenant/chattenant/chatserver/store"
+	"github.com/chattenant/chattenant/chatserver/trust"
 	"github.com/chattenant/chattenant/hack/bench/chat/target"
 )
 
@@ -60,7 +61,7 @@ func serve(ctx context.Context, site target.Site, listener net.Listener) error {
 		Public: listener, Health: health, Site: http.NotFoundHandler(),
 		// What a server without a memory limit gives people; the load is spread over enough of them.
 		Limits: edge.DefaultLimits(math.MaxInt64), Timing: edge.DefaultTiming(), Logger: logger(),
-		CertificatePoll: certfile.PollInterval, ReplicaPoll: conversation.DefaultPollInterval,
+		CertificatePoll: certfile.PollInterval, TrustPoll: trust.PollInterval, ReplicaPoll: conversation.DefaultPollInterval,
 	})
 	if err != nil {
 		return fmt.Errorf("make server: %w", err)
