@@ -7,7 +7,7 @@ set -euo pipefail
 
 case "${1:-}" in
 demo) packages=(make) ;;
-test) packages=(make chromium libnss3-tools postgresql-15 shellcheck) ;;
+test) packages=(make chromium libnss3-tools postgresql-15 procps shellcheck) ;;
 *)
     echo "usage: $0 demo|test" >&2
     exit 2
