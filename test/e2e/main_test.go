@@ -7,6 +7,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -24,6 +25,7 @@ var live *cluster
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	flag.Parse()
 	lock, err := acquire()
 	if err == nil {
 		defer func() { _ = lock.Close() }()
@@ -36,6 +38,13 @@ func run(m *testing.M) int {
 	code := m.Run()
 	if err := live.sweep(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e: something is left that cannot be removed:", err)
+		return 1
+	}
+	if !fullProof() {
+		return code
+	}
+	if err := writeReport(os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 1
 	}
 	return code
