@@ -5,7 +5,9 @@
 package manifests
 
 import (
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -33,11 +35,18 @@ func Render(images Images, crds string) (string, error) {
 		return "", fmt.Errorf("encoding nodes and storage classes: %w", err)
 	}
 	fill := strings.NewReplacer(
-		"@OUTSIDE_DNS@", topology.OutsideDNS, "@DNS_SERVICE@", topology.DNSServiceAddress,
-		"@COREDNS_IMAGE@", images.CoreDNS, "@CERT_MANAGER_IMAGE@", images.CertManager,
+		"@OUTSIDE_DNS@", topology.OutsideDNS, "@OUTSIDE_ANSWERS@", topology.OutsideAnswers,
+		"@DNS_SERVICE@", topology.DNSServiceAddress,
+		"@COREDNS_DIGEST@", digest(coredns), "@COREDNS_IMAGE@", images.CoreDNS, "@CERT_MANAGER_IMAGE@", images.CertManager,
 	)
 	return strings.Join([]string{string(machines), access, crds, fill.Replace(coredns), fill.Replace(certManager)},
 		"\n---\n"), nil
+}
+
+// digest changes with a manifest, so that Pods which read their configuration only once are replaced.
+func digest(manifest string) string {
+	sum := sha256.Sum256([]byte(manifest))
+	return hex.EncodeToString(sum[:8])
 }
 
 func list(items []any) map[string]any {

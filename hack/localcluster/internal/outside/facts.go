@@ -19,11 +19,13 @@ type Facts struct {
 	CAFile string `json:"caFile"`
 }
 
-// DNSFacts describes the name server: it knows the servers' names, and resolves any other name below Wildcard.
+// DNSFacts describes the name server: it knows the servers' names, and resolves any other name below Wildcard. Names
+// below Answers hold their own answers, see [Names].
 type DNSFacts struct {
 	Address  string `json:"address"`
 	Port     int    `json:"port"`
 	Wildcard string `json:"wildcard"`
+	Answers  string `json:"answers"`
 	// LogFile is the path, on the host, of a log with a line for every question.
 	LogFile string `json:"logFile"`
 }
@@ -40,14 +42,17 @@ type ServerFacts struct {
 // Describe returns the facts; caFile and logFile are paths on the host.
 func Describe(caFile, logFile string) Facts {
 	facts := Facts{
-		CIDR:     topology.OutsideCIDR,
-		DNS:      DNSFacts{Address: topology.OutsideDNS, Port: 53, Wildcard: "example", LogFile: logFile},
+		CIDR: topology.OutsideCIDR,
+		DNS: DNSFacts{
+			Address: topology.OutsideDNS, Port: dnsPort, Wildcard: "example", Answers: topology.OutsideAnswers,
+			LogFile: logFile,
+		},
 		Metadata: ServerFacts{Address: topology.MetadataAddress, TCPPorts: PlainPorts},
 		CAFile:   caFile,
 	}
 	for _, server := range topology.OutsideServers() {
 		facts.Servers = append(facts.Servers, ServerFacts{
-			Name: server.Name, Address: server.Address, TLSPorts: TLSPorts, TCPPorts: PlainPorts, UDPPorts: []int{UDPPort},
+			Name: server.Name, Address: server.Address, TLSPorts: TLSPorts, TCPPorts: PlainPorts, UDPPorts: UDPPorts,
 		})
 	}
 	return facts

@@ -19,16 +19,21 @@ import (
 	"github.com/chattenant/chattenant/hack/localcluster/internal/topology"
 )
 
-// TLSPorts and PlainPorts are open on every server; PlainPorts also on the metadata address. UDPPort echoes datagrams.
+// TLSPorts and PlainPorts are open on every server; PlainPorts also on the metadata address. UDPPorts echo datagrams,
+// one of them where QUIC would be spoken.
 var (
 	TLSPorts   = []int{443, 8443}
 	PlainPorts = []int{80}
+	UDPPorts   = []int{7, 443}
 )
 
-// UDPPort is where every server echoes datagrams.
-const UDPPort = 7
+// redirectPath answers with a redirect to what the query's "to" says, as a recipient might that was taken over.
+const redirectPath = "/redirect"
 
-const headerTimeout = 10 * time.Second
+const (
+	dnsPort       = 53
+	headerTimeout = 10 * time.Second
+)
 
 // Echo is what a server says about the request that reached it.
 type Echo struct {
@@ -49,13 +54,16 @@ func Serve(ctx context.Context, authority *pki.Authority) error {
 		for _, port := range TLSPorts {
 			group.Go(func() error { return serveTLS(ctx, endpoint(server.Address, port), authority) })
 		}
-		group.Go(func() error { return echoDatagrams(ctx, endpoint(server.Address, UDPPort)) })
+		for _, port := range UDPPorts {
+			group.Go(func() error { return echoDatagrams(ctx, endpoint(server.Address, port)) })
+		}
 	}
 	for _, address := range addresses {
 		for _, port := range PlainPorts {
 			group.Go(func() error { return servePlain(ctx, endpoint(address, port)) })
 		}
 	}
+	group.Go(func() error { return new(Names).Serve(ctx, endpoint(topology.OutsideNames, dnsPort)) })
 	return group.Wait()
 }
 
@@ -78,6 +86,10 @@ func newServer(ctx context.Context, address string) *http.Server {
 }
 
 func answer(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == redirectPath {
+		http.Redirect(w, r, r.URL.Query().Get("to"), http.StatusFound) //nolint:gosec // the caller says where to, on purpose
+		return
+	}
 	echo := Echo{Remote: r.RemoteAddr, Host: r.Host, Method: r.Method, Path: r.URL.Path}
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		echo.Local = local.String()

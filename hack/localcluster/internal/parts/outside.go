@@ -21,7 +21,7 @@ func outsideProcesses() []machine.Process {
 
 // outsideCorefile resolves the servers' names, and any other below "example" to the first of them. It logs every
 // question, so that a test can tell that none was asked. The first template that fits answers; a hosts file would come
-// after all of them, wherever it is written.
+// after all of them, wherever it is written. Names that hold their own answers have a server of their own behind it.
 func outsideCorefile() string {
 	var names strings.Builder
 	for _, server := range topology.OutsideServers() {
@@ -29,14 +29,20 @@ func outsideCorefile() string {
 	}
 	names.WriteString(answering("example", topology.OutsideServers()[0].Address))
 	return fmt.Sprintf(`.:53 {
-    bind %s
+    bind %[1]s
     log
     errors
-%s    template IN ANY . {
+%[2]s    template IN ANY . {
         rcode NXDOMAIN
     }
 }
-`, topology.OutsideDNS, names.String())
+%[3]s:53 {
+    bind %[1]s
+    log
+    errors
+    forward . %[4]s
+}
+`, topology.OutsideDNS, names.String(), topology.OutsideAnswers, topology.OutsideNames)
 }
 
 // answering has a name, and what is below it, resolve to an address.

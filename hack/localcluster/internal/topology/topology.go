@@ -41,6 +41,9 @@ const (
 	OutsideCIDR    = "11.22.33.0/24"
 	OutsideGateway = "11.22.33.1"
 	OutsideDNS     = "11.22.33.53"
+	// OutsideNames is the name server of OutsideAnswers, a zone whose names hold their own answers.
+	OutsideNames   = "11.22.33.54"
+	OutsideAnswers = "answers.example"
 	// SpecialCIDR is reserved for documentation (RFC 5737). A server in it stands for what must never be a recipient's
 	// address.
 	SpecialCIDR = "192.0.2.0/24"
@@ -103,7 +106,7 @@ func OutsideServers() []OutsideServer {
 
 // OutsideAddresses returns every address that the outside answers on.
 func OutsideAddresses() []string {
-	addresses := []string{OutsideDNS, MetadataAddress}
+	addresses := []string{OutsideDNS, OutsideNames, MetadataAddress}
 	for _, server := range OutsideServers() {
 		addresses = append(addresses, server.Address)
 	}

@@ -22,7 +22,7 @@ func TestTheOutsideIsPublicButForItsLastServer(t *testing.T) {
 			t.Errorf("%s has %s", server.Name, addr)
 		}
 	}
-	for _, infrastructure := range []string{topology.OutsideDNS, topology.OutsideGateway} {
+	for _, infrastructure := range []string{topology.OutsideDNS, topology.OutsideNames, topology.OutsideGateway} {
 		if !outside.Contains(netip.MustParseAddr(infrastructure)) {
 			t.Errorf("%s is not in %s", infrastructure, outside)
 		}
