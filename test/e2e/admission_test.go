@@ -29,6 +29,14 @@ const (
 	policyPlacement  = "chattenant-pod-placement"
 	policyReach      = "chattenant-operator-reach"
 	policyDeletion   = "chattenant-confirm-deletion"
+	policyResidency  = "chattenant-residency"
+	policyRecipients = "chattenant-recipient-residency"
+	policyHosts      = "chattenant-hosts"
+	policyVolumes    = "chattenant-volumes"
+	policyNodeLabels = "chattenant-node-labels"
+
+	policyVolumeBinding = "chattenant-volume-binding"
+	policyNodeRegions   = "chattenant-node-regions"
 )
 
 // replicaSets makes most pods of a cluster, the operator's among them.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/chattenant/chattenant/api/egressconfig"
 	"github.com/chattenant/chattenant/api/naming"
@@ -24,81 +25,127 @@ import (
 
 // Recipients of the test: servers of the local cluster's outside.
 const (
-	usedHost    = "crm.example"
-	unusedHost  = "mail.example"
-	specialHost = "special.example"
+	usedHost      = "crm.example"
+	unusedHost    = "mail.example"
+	specialHost   = "special.example"
+	elsewhereHost = "elsewhere.example"
+	laterHost     = "later.example"
+	rebindingHost = "answers.example"
 )
 
 // closingTime is how soon a recipient that is not effective any more must be cut off.
 const closingTime = 10 * time.Second
 
-// TestARecipientIsReachedWhileItIsEffectiveAndNoLonger follows one on the wire: declared, objected to while connected,
-// accepted again, and removed while connected.
+// TestARecipientIsReachedWhileItIsEffectiveAndNoLonger follows one on the wire: closed until the customer approves it,
+// reached afterwards, objected to while connected, accepted again, and removed while connected.
+//
+// What makes it effective is the approval, because days pass at midnight: that they are heeded is shown elsewhere with
+// a clock of the tests' own. A recipient whose day has not come is among the ways round the gateway.
 func TestARecipientIsReachedWhileItIsEffectiveAndNoLonger(t *testing.T) {
-	temporarily(t, recipientAt(usedHost))
-	temporarily(t, recipientAt(specialHost))
-	tenant := newTenant("exporter")
-	tenant.Spec.SubProcessors = using(usedHost, specialHost)
-	createReady(t, tenant)
-	way := wayOut(t, tenant.Name)
+	temporarily(t, recipientAt(unusedHost, 443))
+	withResidents(t, exporterTenant)
+	way := wayOut(t, exporter)
+	declared := getTenant(t, exporter).Spec.SubProcessors
+	t.Cleanup(func() { restoreRecipients(t, declared) })
 
-	live := way.hold(t, usedHost)
-	t.Run("everything else is refused", func(t *testing.T) { refusals(t, way) })
-	changeTenant(t, tenant.Name, func(changed *v1alpha1.ChatTenant) {
-		changed.Spec.SubProcessors.Objections = []v1alpha1.SubProcessorObjection{{Name: recipientName(usedHost)}}
+	way.mustBecomeEffective(t, declared)
+	approvals := getTenant(t, exporter).Spec.SubProcessors.Approvals
+	live := way.hold(t, unusedHost)
+	changeRecipients(t, func(p *v1alpha1.SubProcessorPolicy) {
+		p.Approvals = p.Approvals[:len(p.Approvals)-1]
+		p.Objections = []v1alpha1.SubProcessorObjection{{Name: recipientName(unusedHost)}}
 	})
 	live.mustBeCut(t, "objected to")
-	way.mustRefuse(t, usedHost, egressconfig.ReasonNotDeclared)
+	way.mustRefuse(t, unusedHost, egressconfig.ReasonNotDeclared)
 
-	changeTenant(t, tenant.Name, func(changed *v1alpha1.ChatTenant) { changed.Spec.SubProcessors.Objections = nil })
-	live = way.hold(t, usedHost)
-	changeTenant(t, tenant.Name, func(changed *v1alpha1.ChatTenant) {
-		changed.Spec.SubProcessors = using(specialHost)
-	})
-	live.mustBeCut(t, "taken out")
+	changeRecipients(t, func(p *v1alpha1.SubProcessorPolicy) { p.Objections, p.Approvals = nil, approvals })
+	live, beside := way.hold(t, unusedHost), way.hold(t, usedHost)
+	changeRecipients(t, func(p *v1alpha1.SubProcessorPolicy) { *p = *declared })
+	live.mustBeCut(t, "removed")
+	way.mustRefuse(t, unusedHost, egressconfig.ReasonNotDeclared)
+	beside.mustBeAlive(t, usedHost)
 }
 
-// refusals are what the gateway must not do, asked of the real one.
-func refusals(t *testing.T, way *exit) {
+// mustBecomeEffective takes a recipient into use that waits for approval, and approves it.
+func (w *exit) mustBecomeEffective(t *testing.T, declared *v1alpha1.SubProcessorPolicy) {
 	t.Helper()
-	for target, reason := range map[string]egressconfig.Reason{
-		unusedHost + ":443":        egressconfig.ReasonNotDeclared,
-		usedHost + ":8443":         egressconfig.ReasonNotDeclared,
-		usedHost + ".:443":         egressconfig.ReasonMalformedTarget,
-		"CRM.example:443":          egressconfig.ReasonMalformedTarget,
-		"11.22.33.11:443":          egressconfig.ReasonMalformedTarget,
-		"169.254.169.254:80":       egressconfig.ReasonMalformedTarget,
-		"[::ffff:11.22.33.11]:443": egressconfig.ReasonMalformedTarget,
-		specialHost + ":443":       egressconfig.ReasonAddressRefused,
-	} {
-		if got := way.asked(t, target); got != string(reason) {
-			t.Errorf("%s: answered %q, want %s", target, got, reason)
+	r := record(t, sectionRecipients, "used, but not approved yet; then approved")
+	changeRecipients(t, func(p *v1alpha1.SubProcessorPolicy) {
+		p.Approval = v1alpha1.ApprovalManual
+		for _, use := range p.Use {
+			p.Approvals = append(p.Approvals, v1alpha1.SubProcessorConsent{Name: use.Name, ApprovedOn: "2026-01-02"})
 		}
+		p.Use = append(p.Use, v1alpha1.SubProcessorUse{Name: recipientName(unusedHost)})
+	})
+	eventually(t, patience, "the recipient to wait for approval", func(context.Context) error {
+		for _, s := range getTenant(t, exporter).Status.SubProcessors {
+			if s.Name == recipientName(unusedHost) && s.Reason == v1alpha1.RecipientApprovalMissing {
+				return nil
+			}
+		}
+		return errors.New("the status does not say so")
+	})
+	w.mustRefuse(t, unusedHost, egressconfig.ReasonNotDeclared)
+	r.refused("%s", egressconfig.ReasonNotDeclared)
+	start := time.Now()
+	changeRecipients(t, func(p *v1alpha1.SubProcessorPolicy) {
+		p.Approvals = append(p.Approvals, v1alpha1.SubProcessorConsent{
+			Name: recipientName(unusedHost), ApprovedOn: v1alpha1.Date(start.UTC().Format(time.DateOnly)),
+		})
+	})
+	_ = w.hold(t, unusedHost).Close()
+	r.opened("%s before, reached %.1f s after the approval", egressconfig.ReasonNotDeclared, time.Since(start).Seconds())
+}
+
+// changeRecipients changes what the exporter declares.
+func changeRecipients(t *testing.T, change func(*v1alpha1.SubProcessorPolicy)) {
+	t.Helper()
+	changeTenant(t, exporter, func(tenant *v1alpha1.ChatTenant) {
+		policy := tenant.Spec.SubProcessors.DeepCopy()
+		change(policy)
+		tenant.Spec.SubProcessors = policy
+	})
+}
+
+// restoreRecipients gives the exporter back what it had, for the tests to come.
+func restoreRecipients(t *testing.T, declared *v1alpha1.SubProcessorPolicy) {
+	t.Helper()
+	err := live.changeTenant(context.Background(), exporter, func(tenant *v1alpha1.ChatTenant) {
+		tenant.Spec.SubProcessors = declared
+	})
+	if err != nil {
+		t.Errorf("restore what %s declares: %v", exporter, err)
 	}
-	if err := way.shakeHands(t, usedHost, unusedHost); err == nil {
-		t.Errorf("asked for %s, a handshake with %s went through", usedHost, unusedHost)
+}
+
+// exports gives a tenant what the tests of the gateway need: a plain recipient, one at a special address, one whose
+// names lead elsewhere, and one whose time has not come.
+func exports(tenant *v1alpha1.ChatTenant) []client.Object {
+	tenant.Spec.SubProcessors = using(usedHost, specialHost, rebindingHost, laterHost)
+	rebinding, later := recipientAt(rebindingHost), recipientAt(laterHost, 443)
+	for _, name := range rebindingNames() {
+		rebinding.Spec.Endpoints = append(rebinding.Spec.Endpoints, v1alpha1.RecipientEndpoint{Host: name, Port: 443})
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), closedPatience)
-	defer cancel()
-	if conn, err := way.place.DialContext(ctx, "tcp", "11.22.33.11:443"); err == nil {
-		_ = conn.Close()
-		t.Error("the chat server reaches the outside without its gateway")
-	}
+	later.Spec.EffectiveFrom = "2999-01-01"
+	return []client.Object{recipientAt(usedHost, 443), recipientAt(specialHost, 443), rebinding, later}
 }
 
 func recipientName(host string) string { return ownPrefix + host[:len(host)-len(".example")] }
 
-func recipientAt(host string) *v1alpha1.SubProcessor {
-	return &v1alpha1.SubProcessor{
+func recipientAt(host string, ports ...int32) *v1alpha1.SubProcessor {
+	r := &v1alpha1.SubProcessor{
 		ObjectMeta: metav1.ObjectMeta{Name: recipientName(host)},
 		Spec: v1alpha1.SubProcessorSpec{
 			LegalName: "End-to-end test", Address: "1 Example Street, Berlin", Contact: "privacy@e2e.example", Purpose: "Tests",
 			DataCategories: []v1alpha1.DataCategory{"Aggregate"}, Locations: []v1alpha1.Jurisdiction{"DE"},
 			Transfer:  v1alpha1.Transfer{Ground: v1alpha1.TransferNone},
-			Endpoints: []v1alpha1.RecipientEndpoint{{Host: host, Port: 443}},
 			NoticedAt: "2026-01-01", EffectiveFrom: "2026-01-02",
 		},
 	}
+	for _, port := range ports {
+		r.Spec.Endpoints = append(r.Spec.Endpoints, v1alpha1.RecipientEndpoint{Host: host, Port: port})
+	}
+	return r
 }
 
 func using(hosts ...string) *v1alpha1.SubProcessorPolicy {
@@ -140,6 +187,7 @@ func (w *exit) hold(t *testing.T, host string) held {
 // mustBeCut waits until the connection ends, and says how long it took.
 func (h held) mustBeCut(t *testing.T, why string) {
 	t.Helper()
+	r := record(t, sectionRecipients, why+" while connected")
 	start := time.Now()
 	if err := h.SetReadDeadline(start.Add(closingTime)); err != nil {
 		t.Fatal(err)
@@ -147,9 +195,28 @@ func (h held) mustBeCut(t *testing.T, why string) {
 	_, err := h.Read(make([]byte, 1))
 	var late net.Error
 	if err == nil || errors.As(err, &late) && late.Timeout() {
+		r.otherwise("still open after %s", closingTime)
 		t.Errorf("%s: the live connection was not cut within %s: %v", why, closingTime, err)
+		return
 	}
+	r.refused("cut after %.1f s, %s at most", time.Since(start).Seconds(), closingTime)
 	t.Logf("%s: cut after %s", why, time.Since(start).Round(time.Millisecond))
+}
+
+// mustBeAlive asks the recipient something on the connection: others' ends are none of its business.
+func (h held) mustBeAlive(t *testing.T, host string) {
+	t.Helper()
+	r := record(t, sectionRecipients, "another recipient's connection meanwhile")
+	if err := h.SetDeadline(time.Now().Add(openPatience)); err != nil {
+		t.Fatal(err)
+	}
+	told, err := ask(h, host, "/")
+	if err != nil {
+		r.otherwise("%v", err)
+		t.Errorf("the connection to %s was cut too: %v", host, err)
+		return
+	}
+	r.opened("answered by %s", told.Local)
 }
 
 // denial is the gateway's reason in an answer, or what it answered instead.

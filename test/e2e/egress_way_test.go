@@ -12,6 +12,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -54,15 +55,7 @@ func wayOut(t *testing.T, tenant string) *exit {
 
 func outsideAuthority(t *testing.T) *x509.CertPool {
 	t.Helper()
-	printed, err := localCluster(t.Context(), "outside")
-	if err != nil {
-		t.Fatalf("ask for the outside: %v", err)
-	}
-	var facts struct{ CAFile string }
-	if err := json.Unmarshal([]byte(printed), &facts); err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(facts.CAFile)
+	data, err := os.ReadFile(outsideFacts(t).CAFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +68,11 @@ func outsideAuthority(t *testing.T) *x509.CertPool {
 
 // connect asks for a target and returns the gateway's answer, with the connection it came on.
 func (w *exit) connect(ctx context.Context, target string) (net.Conn, *bufio.Reader, *http.Response, error) {
+	return w.send(ctx, connectTo(target))
+}
+
+// send says something to the gateway and returns what it answers.
+func (w *exit) send(ctx context.Context, text string) (net.Conn, *bufio.Reader, *http.Response, error) {
 	raw, err := w.place.DialContext(ctx, "tcp", w.address)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("dial the gateway: %w", err)
@@ -85,7 +83,7 @@ func (w *exit) connect(ctx context.Context, target string) (net.Conn, *bufio.Rea
 			return nil, nil, nil, err
 		}
 	}
-	if _, err := fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: %[1]s\r\n\r\n", target); err != nil {
+	if _, err := io.WriteString(conn, text); err != nil {
 		_ = conn.Close()
 		return nil, nil, nil, fmt.Errorf("ask the gateway: %w", err)
 	}
@@ -101,9 +99,15 @@ func (w *exit) connect(ctx context.Context, target string) (net.Conn, *bufio.Rea
 // asked is the gateway's reason to refuse a target, "open" if it does not.
 func (w *exit) asked(t *testing.T, target string) string {
 	t.Helper()
+	return w.told(t, connectTo(target))
+}
+
+// told is the gateway's reason to refuse a request, "open" if it does not.
+func (w *exit) told(t *testing.T, request string) string {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), openPatience)
 	defer cancel()
-	conn, _, answer, err := w.connect(ctx, target)
+	conn, _, answer, err := w.send(ctx, request)
 	if err != nil {
 		return err.Error()
 	}
@@ -117,14 +121,23 @@ func (w *exit) through(t *testing.T, host, serverName string) (*tls.Conn, error)
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), openPatience)
 	defer cancel()
-	conn, reader, answer, err := w.connect(ctx, net.JoinHostPort(host, "443"))
+	return w.shakeHandsAfter(ctx, connectTo(net.JoinHostPort(host, "443")), serverName)
+}
+
+func connectTo(target string) string {
+	return fmt.Sprintf("CONNECT %s HTTP/1.1\r\nHost: %[1]s\r\n\r\n", target)
+}
+
+// shakeHandsAfter shakes hands with serverName on the connection that the gateway answers a request with.
+func (w *exit) shakeHandsAfter(ctx context.Context, request, serverName string) (*tls.Conn, error) {
+	conn, reader, answer, err := w.send(ctx, request)
 	if err != nil {
 		return nil, err
 	}
 	_ = answer.Body.Close()
 	if got := denial(answer); got != "open" {
 		_ = conn.Close()
-		return nil, fmt.Errorf("refused: %s", got)
+		return nil, &deniedError{got}
 	}
 	if reader.Buffered() > 0 {
 		_ = conn.Close()
@@ -138,11 +151,30 @@ func (w *exit) through(t *testing.T, host, serverName string) (*tls.Conn, error)
 	return inner, nil
 }
 
-func (w *exit) shakeHands(t *testing.T, host, serverName string) error {
-	t.Helper()
-	conn, err := w.through(t, host, serverName)
+// deniedError is the gateway's refusal of a CONNECT.
+type deniedError struct{ reason string }
+
+func (e *deniedError) Error() string { return "refused: " + e.reason }
+
+// echo is what a server of the outside says about the request that reached it.
+type echo struct {
+	Local, ServerName, Host string
+}
+
+// ask puts a question to a server of the outside, over a connection that leads to it.
+func ask(conn net.Conn, host, path string) (echo, error) {
+	var told echo
+	request, err := http.NewRequest(http.MethodGet, "https://"+host+path, nil) //nolint:noctx // the connection's deadline
 	if err != nil {
-		return err
+		return told, err
 	}
-	return conn.Close()
+	if err := request.Write(conn); err != nil {
+		return told, err
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), request)
+	if err != nil {
+		return told, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	return told, json.NewDecoder(answer.Body).Decode(&told)
 }

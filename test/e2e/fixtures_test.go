@@ -37,12 +37,18 @@ func makeClass(t *testing.T, name, issuer string) {
 // makeRegion makes a region on eu-central's disks.
 func makeRegion(t *testing.T, name, label string, value v1alpha1.LabelValue) {
 	t.Helper()
+	makeRegionIn(t, name, "DE", label, value)
+}
+
+// makeRegionIn makes one that is said to lie in another country.
+func makeRegionIn(t *testing.T, name string, country v1alpha1.Jurisdiction, label string, value v1alpha1.LabelValue) {
+	t.Helper()
 	temporarily(t, &v1alpha1.DataRegion{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name, Annotations: map[string]string{v1alpha1.AnnotationConfirmDeletion: name},
 		},
 		Spec: v1alpha1.DataRegionSpec{
-			DisplayName: "End-to-end test", Jurisdiction: "DE", StorageClassName: "local-eu-central",
+			DisplayName: "End-to-end test", Jurisdiction: country, StorageClassName: "local-eu-central",
 			NodeSelector: map[string]v1alpha1.LabelValue{label: value},
 		},
 	})

@@ -8,11 +8,14 @@ package e2e
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/chattenant/chattenant/api/isolation"
 	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/test/e2e/podnet"
 )
@@ -20,8 +23,10 @@ import (
 // source is where connections of the matrix come from.
 type source struct {
 	peer
-	name string
-	net  *podnet.Namespace
+	// shape is that of the tenant it belongs to.
+	shape isolation.Shape
+	name  string
+	net   *podnet.Namespace
 	// own are the addresses of the source itself: what it says to itself crosses no border.
 	own []netip.Addr
 	// devices are the interfaces on which a link-local address is looked for.
@@ -47,13 +52,35 @@ func tenantSources(t *testing.T, tenants ...string) []source {
 	t.Helper()
 	var sources []source
 	for _, tenant := range tenants {
-		for _, component := range []string{naming.ChatServer, naming.Postgres} {
-			for _, pod := range tenantPods(t, tenant, component) {
-				sources = append(sources, podSource(t, &pod, peer{component, tenant}))
-			}
+		shape := shapeOf(t, tenant)
+		for _, pod := range podsOf(t, tenant, shape) {
+			from := podSource(t, &pod.Pod, pod.peer)
+			from.shape = shape
+			sources = append(sources, from)
 		}
 	}
 	return sources
+}
+
+// tenantPod is a pod and what policies know it as.
+type tenantPod struct {
+	peer
+	corev1.Pod
+}
+
+// podsOf are the pods of a tenant: of each component there must be some, and what the tests have put beside them.
+func podsOf(t *testing.T, tenant string, shape isolation.Shape) []tenantPod {
+	t.Helper()
+	var pods []tenantPod
+	for _, component := range componentsOf(shape) {
+		for _, pod := range tenantPods(t, tenant, component) {
+			pods = append(pods, tenantPod{peer{component, tenant}, pod})
+		}
+	}
+	for _, pod := range runningPods(t, naming.Namespace(tenant), client.HasLabels{temporaryLabel}) {
+		pods = append(pods, tenantPod{peer{unselected, tenant}, pod})
+	}
+	return pods
 }
 
 // strangerSources are the pods that serve the cluster or the product: none belongs to a tenant.
@@ -109,41 +136,37 @@ func newSource(t *testing.T, name string, as peer, net *podnet.Namespace) source
 // tenantTargets are what each tenant's pods listen on, by every address of the pod and by the Service's.
 func tenantTargets(t *testing.T, tenants ...string) []target {
 	t.Helper()
-	ports := map[string][]uint16{
-		naming.ChatServer: {naming.ChatServerPort, naming.ChatServerHealthPort},
-		naming.Postgres:   {naming.PostgresPort},
-	}
 	var targets []target
 	for _, tenant := range tenants {
-		for component, want := range ports {
-			as := peer{component, tenant}
-			for _, pod := range tenantPods(t, tenant, component) {
-				targets = append(targets, podTargets(t, &pod, as, "pods of tenants", want...)...)
+		shape := shapeOf(t, tenant)
+		for _, pod := range podsOf(t, tenant, shape) {
+			targets = append(targets, podTargets(t, &pod.Pod, pod.peer, "pods", mustListen(pod.component)...)...)
+		}
+		for _, component := range componentsOf(shape) {
+			for _, port := range service(t, naming.Namespace(tenant), component).Spec.Ports {
+				address := service(t, naming.Namespace(tenant), component).Spec.ClusterIP
+				targets = append(targets, tcpTarget(peer{component, tenant}, "Services", address, portOf(port.Port)))
 			}
-			address := service(t, naming.Namespace(tenant), component).Spec.ClusterIP
-			targets = append(targets, tcpTarget(as, "Services of tenants", address, want[0]))
 		}
 	}
 	return targets
 }
 
-// podTargets are the pod's ports by each of its addresses. Without ports named, they are all it listens on.
-func podTargets(t *testing.T, pod *corev1.Pod, as peer, group string, want ...uint16) []target {
+// podTargets are all ports that something in the pod listens on, by each of its addresses, and those it must listen on.
+func podTargets(t *testing.T, pod *corev1.Pod, as peer, group string, must ...uint16) []target {
 	t.Helper()
-	return namespaceTargets(t, pod.Namespace+"/"+pod.Name, inside(t, pod), as, group, want...)
+	return namespaceTargets(t, pod.Namespace+"/"+pod.Name, inside(t, pod), as, group, must...)
 }
 
 func namespaceTargets(
-	t *testing.T, name string, net *podnet.Namespace, as peer, group string, want ...uint16,
+	t *testing.T, name string, net *podnet.Namespace, as peer, group string, must ...uint16,
 ) []target {
 	t.Helper()
 	ports, err := net.ListeningTCP()
 	if err != nil {
 		t.Fatalf("look at sockets of %s: %v", name, err)
 	}
-	if len(want) > 0 {
-		ports = want
-	}
+	ports = slices.Compact(slices.Sorted(slices.Values(slices.Concat(ports, must))))
 	addresses, err := net.Addresses()
 	if err != nil {
 		t.Fatalf("look at addresses of %s: %v", name, err)
@@ -152,6 +175,9 @@ func namespaceTargets(
 	for _, address := range addresses {
 		for _, port := range ports {
 			targets = append(targets, tcpTarget(as, group+family(address), address.WithZone("").String(), port))
+		}
+		if slices.Contains(ports, echoPort) {
+			targets = append(targets, udpTarget(as, group+" over UDP"+family(address), address.WithZone("").String(), echoPort))
 		}
 	}
 	return targets

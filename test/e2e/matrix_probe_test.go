@@ -50,7 +50,7 @@ func pairs(sources []source, targets []target) []probe {
 }
 
 // wanted says what must become of the probe.
-func (p *probe) wanted() bool { return allowed(p.from.peer, p.to.peer, p.to.address.Port()) }
+func (p *probe) wanted() bool { return allowed(p.from, &p.to) }
 
 func (p *probe) asWanted() bool { return p.wanted() == p.verdict.isOpen() }
 

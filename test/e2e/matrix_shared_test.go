@@ -6,7 +6,10 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
+	"net/netip"
+	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -130,35 +133,48 @@ type outside struct {
 	DNS struct {
 		Address string
 		Port    uint16
+		LogFile string
 	}
+	CAFile   string
 	Servers  []outsideServer
 	Metadata outsideServer
 }
 
 type outsideServer struct {
-	Address                      string
+	Name, Address                string
 	TLSPorts, TCPPorts, UDPPorts []uint16
 }
+
+// outsideFacts asks the local cluster, which does not change while the tests run.
+func outsideFacts(t *testing.T) outside {
+	t.Helper()
+	facts, err := askOutside()
+	if err != nil {
+		t.Fatalf("ask for the outside: %v", err)
+	}
+	return facts
+}
+
+var askOutside = sync.OnceValues(func() (facts outside, err error) {
+	printed, err := localCluster(context.Background(), "outside")
+	if err != nil {
+		return facts, err
+	}
+	return facts, json.Unmarshal([]byte(printed), &facts)
+})
 
 // outsideTargets are every server of the internet, as the local cluster plays it, and a cloud's metadata service.
 func outsideTargets(t *testing.T) []target {
 	t.Helper()
-	printed, err := localCluster(t.Context(), "outside")
-	if err != nil {
-		t.Fatalf("ask for the outside: %v", err)
-	}
-	var facts outside
-	if err := json.Unmarshal([]byte(printed), &facts); err != nil {
-		t.Fatalf("understand the outside: %v", err)
-	}
-	as := peer{component: "outside"}
+	facts := outsideFacts(t)
+	as := peer{component: beyond}
 	targets := []target{
-		dnsTarget(as, "outside over UDP", facts.DNS.Address, facts.DNS.Port),
-		tcpTarget(as, "outside", facts.DNS.Address, facts.DNS.Port),
+		dnsTarget(as, "the outside over UDP", facts.DNS.Address, facts.DNS.Port),
+		tcpTarget(as, "the outside", facts.DNS.Address, facts.DNS.Port),
 	}
 	targets = append(targets, facts.Metadata.targets(peer{component: "metadata"}, "metadata address")...)
 	for _, server := range facts.Servers {
-		targets = append(targets, server.targets(as, "outside")...)
+		targets = append(targets, server.targets(as, "the outside")...)
 	}
 	return targets
 }
@@ -172,6 +188,25 @@ func (s outsideServer) targets(as peer, group string) []target {
 		targets = append(targets, udpTarget(as, group+" over UDP", s.Address, port))
 	}
 	return targets
+}
+
+// otherForms are targets in forms of IPv6: what a socket of that family may be told. The local cluster has no IPv6, so
+// nobody answers to the last three; that a pod has no address of that family is why.
+func otherForms(targets []target) []target {
+	var forms []target
+	for _, to := range targets {
+		switch to.group {
+		case "API server", "metadata address", "Services", "the outside":
+			mapped := netip.AddrFrom16(to.address.Addr().As16())
+			to.group, to.address = to.group+", mapped to IPv6", netip.AddrPortFrom(mapped, to.address.Port())
+			forms = append(forms, to)
+		}
+	}
+	as := peer{component: "nobody"}
+	for _, address := range []string{"fd00:ec2::254", "64:ff9b::a9fe:a9fe", "2001:db8::1"} {
+		forms = append(forms, tcpTarget(as, "IPv6 addresses", address, 80))
+	}
+	return forms
 }
 
 // portOf is a port as sockets know it: the API server has seen to its range.

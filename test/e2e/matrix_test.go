@@ -18,15 +18,19 @@ import (
 )
 
 func TestEveryConnectionOfATenantIsRefusedButItsOwnDatabaseAndTheGateway(t *testing.T) {
-	withNeighbour(t)
+	tenants := residents(t)
+	for _, tenant := range tenants {
+		awaitSettled(t, tenant, naming.ChatServer)
+	}
 	with := newProber(t)
-	tenants := []string{acme, globex, neighbour}
+	plantUnselected(t, tenants...)
+	echoEverywhere(t, with, tenants...)
 	inner := tenantTargets(t, tenants...)
 	everything := slices.Concat(inner, sharedTargets(t))
 
 	t.Run("every target answers somebody", func(t *testing.T) { answersSomebody(t, with, everything) })
 	t.Run("pods of tenants to everything", func(t *testing.T) {
-		probes := pairs(tenantSources(t, tenants...), everything)
+		probes := pairs(tenantSources(t, tenants...), slices.Concat(everything, otherForms(everything)))
 		tryAll(t, with, probes)
 		coversTheCases(t, probes)
 		report(t, probes)
@@ -104,10 +108,20 @@ func coversTheCases(t *testing.T, probes []probe) {
 		"NodePort":                   func(p *probe) bool { return p.to.group == "NodePorts" },
 		"cluster DNS over UDP":       func(p *probe) bool { return p.to.group == "DNS over UDP" },
 		"cluster DNS over TCP":       func(p *probe) bool { return p.to.group == "DNS over TCP" },
-		"outside over TCP":           func(p *probe) bool { return p.to.group == "outside" },
-		"outside over UDP":           func(p *probe) bool { return p.to.group == "outside over UDP" },
+		"outside over TCP":           func(p *probe) bool { return p.to.group == "the outside" },
+		"outside over UDP":           func(p *probe) bool { return p.to.group == "the outside over UDP" },
 		"a database as the source":   func(p *probe) bool { return p.from.component == naming.Postgres },
 		"own endpoint from database": func(p *probe) bool { return !p.wanted() && p.from.tenant == p.to.tenant },
+		"own egress gateway":         openOne(naming.ChatServer, naming.Egress),
+		"names, from the gateway":    openOne(naming.Egress, "kube-dns"),
+		"a recipient's port":         openOne(naming.Egress, beyond),
+		"another tenant's gateway":   otherTenants(naming.Egress, naming.EgressPort),
+		"a pod of no narrow policy":  func(p *probe) bool { return p.from.component == unselected },
+		"to such a pod":              func(p *probe) bool { return p.to.component == unselected },
+		"datagrams to tenants":       func(p *probe) bool { return p.to.network == "udp" && p.to.tenant != "" },
+		"datagrams to nodes":         func(p *probe) bool { return p.to.group == "nodes and kubelets over UDP" },
+		"QUIC":                       func(p *probe) bool { return p.to.network == "udp" && p.to.address.Port() == 443 },
+		"IPv6":                       func(p *probe) bool { return p.to.address.Addr().Is6() },
 	} {
 		if !slices.ContainsFunc(probes, func(p probe) bool { return is(&p) }) {
 			t.Errorf("no pair tries: %s", name)
@@ -119,4 +133,8 @@ func otherTenants(component string, port uint16) func(p *probe) bool {
 	return func(p *probe) bool {
 		return p.to.component == component && p.to.address.Port() == port && p.to.tenant != p.from.tenant
 	}
+}
+
+func openOne(from, to string) func(p *probe) bool {
+	return func(p *probe) bool { return p.wanted() && p.from.component == from && p.to.component == to }
 }

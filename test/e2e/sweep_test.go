@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -49,21 +50,27 @@ func (c *cluster) sweepTenants(ctx context.Context) error {
 	if err := c.List(ctx, tenants); err != nil {
 		return fmt.Errorf("list tenants: %w", err)
 	}
+	var removals errgroup.Group
 	for i := range tenants.Items {
-		if name := tenants.Items[i].Name; strings.HasPrefix(name, ownPrefix) {
+		name := tenants.Items[i].Name
+		if !strings.HasPrefix(name, ownPrefix) {
+			continue
+		}
+		removals.Go(func() error {
 			if err := c.removeTenant(ctx, name); err != nil {
 				return fmt.Errorf("remove tenant %s: %w", name, err)
 			}
-		}
+			return nil
+		})
 	}
-	return nil
+	return removals.Wait()
 }
 
 func (c *cluster) sweepTemporary(ctx context.Context) error {
 	for _, list := range []client.ObjectList{
 		&v1alpha1.ChatTenantClassList{}, &v1alpha1.DataRegionList{}, &v1alpha1.SubProcessorList{}, &cmv1.ClusterIssuerList{},
 		&rbacv1.ClusterRoleBindingList{}, &rbacv1.ClusterRoleList{},
-		&corev1.ServiceAccountList{}, &corev1.SecretList{}, &corev1.ConfigMapList{}, &corev1.NamespaceList{},
+		&corev1.PodList{}, &corev1.ServiceAccountList{}, &corev1.SecretList{}, &corev1.ConfigMapList{}, &corev1.NamespaceList{},
 	} {
 		if err := c.List(ctx, list, client.HasLabels{temporaryLabel}); err != nil {
 			return fmt.Errorf("list %T: %w", list, err)
