@@ -6,6 +6,8 @@
 package e2e
 
 import (
+	"path"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -64,7 +66,8 @@ func TestNobodyAddsToWhatATenantsNamespaceLetsThrough(t *testing.T) {
 		"Secret": &corev1.Secret{ObjectMeta: object(namespace, "planted")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			refusedBy(t, policyObjects, live.Create(t.Context(), added, client.DryRunAll))
+			r := record(t, sectionAdmission, "an administrator adds: "+name)
+			r.mustRefuse(t, policyObjects, live.Create(t.Context(), added, client.DryRunAll))
 		})
 	}
 }
@@ -106,11 +109,16 @@ func TestOnlyPlacedPodsOfKnownComponentsAreAdmitted(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			in := sectionAdmission
+			if c.policy == policyPlacement {
+				in = sectionResidency
+			}
+			r := record(t, in, "a pod with "+name)
 			pod := placedPod()
 			c.deviate(&pod.Spec)
-			refusedBy(t, c.policy, live.Create(t.Context(), pod.DeepCopy(), client.DryRunAll))
+			r.mustRefuse(t, c.policy, live.Create(t.Context(), pod.DeepCopy(), client.DryRunAll))
 			// The operator's way to a pod leads through a controller of Kubernetes, which is held to the same.
-			refusedBy(t, c.policy, as(t, replicaSets).Create(t.Context(), pod.DeepCopy(), client.DryRunAll))
+			r.mustRefuse(t, c.policy, as(t, replicaSets).Create(t.Context(), pod.DeepCopy(), client.DryRunAll))
 			refusedByRBAC(t, as(t, operatorUser).Create(t.Context(), pod, client.DryRunAll))
 		})
 	}
@@ -124,35 +132,43 @@ func TestNoContainerIsAddedToARunningPod(t *testing.T) {
 		},
 	})
 	err := live.SubResource("ephemeralcontainers").Update(t.Context(), &pod, client.DryRunAll)
-	refusedBy(t, policyPods, err)
+	record(t, sectionAdmission, "a container added to a running pod").mustRefuse(t, policyPods, err)
 }
 
 func TestPrivilegedPodsAreRefusedInATenantsNamespace(t *testing.T) {
+	r := record(t, sectionAdmission, "a pod on the node's own network")
 	pod := placedPod()
 	pod.Spec.HostNetwork = true
 	err := live.Create(t.Context(), pod, client.DryRunAll)
 	if err == nil || !containsAll(err.Error(), "PodSecurity", "restricted") {
 		t.Errorf("want a refusal by Pod Security, got %v", err)
+		return
 	}
+	r.refused("by Pod Security, restricted")
 }
 
 func TestTheOperatorsIdentityReachesNoFurtherThanItsTenants(t *testing.T) {
 	operator := as(t, operatorUser)
+	refused := func(t *testing.T, err error) {
+		t.Helper()
+		what := strings.ReplaceAll(path.Base(t.Name()), "_", " ")
+		record(t, sectionAdmission, "with the operator's identity: "+what).mustRefuse(t, policyReach, err)
+	}
 	t.Run("a namespace that is no tenant's", func(t *testing.T) {
 		namespace := &corev1.Namespace{ObjectMeta: object("", "grab")}
-		refusedBy(t, policyReach, operator.Create(t.Context(), namespace, client.DryRunAll))
+		refused(t, operator.Create(t.Context(), namespace, client.DryRunAll))
 	})
 	t.Run("deletion of a namespace that is no tenant's", func(t *testing.T) {
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "cert-manager"}}
-		refusedBy(t, policyReach, operator.Delete(t.Context(), namespace, client.DryRunAll))
+		refused(t, operator.Delete(t.Context(), namespace, client.DryRunAll))
 	})
 	t.Run("its own role in a namespace that is no tenant's", func(t *testing.T) {
-		refusedBy(t, policyReach, operator.Create(t.Context(), binding("kube-system"), client.DryRunAll))
+		refused(t, operator.Create(t.Context(), binding("kube-system"), client.DryRunAll))
 	})
 	t.Run("its role for somebody else", func(t *testing.T) {
 		foreign := binding(naming.Namespace(acme))
 		foreign.Subjects[0].Name = "somebody"
-		refusedBy(t, policyReach, operator.Create(t.Context(), foreign, client.DryRunAll))
+		refused(t, operator.Create(t.Context(), foreign, client.DryRunAll))
 	})
 	t.Run("another role", func(t *testing.T) {
 		foreign := binding(naming.Namespace(acme))
@@ -165,16 +181,33 @@ func TestTheOperatorsIdentityReachesNoFurtherThanItsTenants(t *testing.T) {
 		tenant := getTenant(t, acme)
 		before := tenant.DeepCopy()
 		tenant.Spec.Endpoint.Host = "elsewhere.localhost"
-		refusedBy(t, policyReach, operator.Patch(t.Context(), tenant, client.MergeFrom(before), client.DryRunAll))
+		refused(t, operator.Patch(t.Context(), tenant, client.MergeFrom(before), client.DryRunAll))
 	})
 }
 
 func TestATenantIsNotDeletedWithoutItsNameOnTheOrder(t *testing.T) {
+	r := record(t, sectionAdmission, "a deletion of tenants without their names on the order")
 	tenant := &v1alpha1.ChatTenant{ObjectMeta: metav1.ObjectMeta{Name: acme}}
-	refusedBy(t, policyDeletion, live.Delete(t.Context(), tenant, client.DryRunAll))
-	refusedBy(t, policyDeletion, live.DeleteAllOf(t.Context(), &v1alpha1.ChatTenant{}, client.DryRunAll))
+	r.mustRefuse(t, policyDeletion, live.Delete(t.Context(), tenant, client.DryRunAll))
+	r.mustRefuse(t, policyDeletion, live.DeleteAllOf(t.Context(), &v1alpha1.ChatTenant{}, client.DryRunAll))
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: naming.Namespace(acme)}}
-	refusedBy(t, policyNamespaces, live.Delete(t.Context(), namespace, client.DryRunAll))
+	r.mustRefuse(t, policyNamespaces, live.Delete(t.Context(), namespace, client.DryRunAll))
+}
+
+func TestAHostThatAnotherTenantHasIsRefused(t *testing.T) {
+	r := record(t, sectionAdmission, "a host that another tenant has, for a new tenant and an old one")
+	taken := getTenant(t, acme).Spec.Endpoint.Host
+	rival := newTenant("rival")
+	rival.Spec.Endpoint.Host = taken
+	r.mustRefuse(t, policyHosts, live.Create(t.Context(), rival, client.DryRunAll))
+	mover := getTenant(t, globex)
+	before := mover.DeepCopy()
+	mover.Spec.Endpoint.Host = taken
+	r.mustRefuse(t, policyHosts, live.Patch(t.Context(), mover, client.MergeFrom(before), client.DryRunAll))
+	mover.Spec.Endpoint.Host = "moved.localhost"
+	if err := live.Patch(t.Context(), mover, client.MergeFrom(before), client.DryRunAll); err != nil {
+		t.Errorf("a host that nobody has: %v", err)
+	}
 }
 
 // binding is the role binding by which the operator lets itself into a namespace.

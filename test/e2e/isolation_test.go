@@ -46,6 +46,9 @@ func TestATenantIsVerifiedAfterItsCreation(t *testing.T) {
 		t.Errorf("isolation = %+v, want dozens of refusals and the way to the database", status)
 	}
 	t.Logf("%d tried, %d refused, %d open", status.Tried, status.Refused, status.Open)
+	record(t, sectionMatrix, "the probe inside a new tenant").add(row{
+		Tried: int(status.Tried), Refused: int(status.Refused), Open: int(status.Open), Result: v1alpha1.ReasonIsolated,
+	})
 	eventually(t, patience, "the finished probes are gone", func(ctx context.Context) error {
 		jobs := &batchv1.JobList{}
 		if err := live.List(ctx, jobs, client.InNamespace(naming.Namespace(tenant.Name))); err != nil {
@@ -86,6 +89,8 @@ func TestAHoleIsFoundAndNamedByTheNextProbe(t *testing.T) {
 		}
 	}
 	t.Logf("found: %s", strings.Join(found.Status.Isolation.Holes, ", "))
+	r := record(t, sectionMatrix, "the probe inside a tenant, with a hole opened on purpose")
+	r.opened("%s: %d connections named", v1alpha1.ReasonHoleFound, len(found.Status.Isolation.Holes))
 
 	if err := live.Delete(t.Context(), hole); err != nil {
 		t.Fatalf("close the hole: %v", err)

@@ -40,11 +40,13 @@ func Writes(e *Event) bool {
 	}
 }
 
+// OnSecrets matches requests for Secrets, whatever became of them.
+func OnSecrets(e *Event) bool { return e.ObjectRef != nil && e.ObjectRef.Resource == "secrets" }
+
 // SecretsRead matches requests that answer with the content of Secrets, whatever became of them. An update or a patch
 // answers with the content too.
 func SecretsRead(e *Event) bool {
-	return e.ObjectRef != nil && e.ObjectRef.Resource == "secrets" &&
-		slices.Contains(append([]string{"update", "patch"}, readVerbs...), e.Verb)
+	return OnSecrets(e) && slices.Contains(append([]string{"update", "patch"}, readVerbs...), e.Verb)
 }
 
 // About matches requests about a ChatTenant or anything in its namespace.
