@@ -30,6 +30,8 @@ type Gateway struct {
 	mu     sync.Mutex
 	asked  []string
 	open   []net.Conn
+	// ended is set when the test ends.
+	ended bool
 }
 
 const serverName = "egress.chat-acme.svc"
@@ -61,7 +63,7 @@ func Start(tb testing.TB, answer func(target string, client *tls.Conn)) *Gateway
 	running.Go(func() { g.serve(listener, &running) })
 	tb.Cleanup(func() {
 		_ = listener.Close()
-		g.cut() // clients keep connections for later
+		g.end() // clients keep connections for later
 		running.Wait()
 	})
 	return g
@@ -73,9 +75,9 @@ func (g *Gateway) serve(listener net.Listener, running *sync.WaitGroup) {
 		if err != nil {
 			return
 		}
-		g.mu.Lock()
-		g.open = append(g.open, conn)
-		g.mu.Unlock()
+		if !g.admit(conn) {
+			return
+		}
 		running.Go(func() {
 			defer func() { _ = conn.Close() }()
 			request, err := http.ReadRequest(bufio.NewReader(conn))
@@ -91,9 +93,23 @@ func (g *Gateway) serve(listener net.Listener, running *sync.WaitGroup) {
 	}
 }
 
-func (g *Gateway) cut() {
+// admit keeps a connection to be closed at the end. One that was accepted just before the listener closed comes too
+// late for that: it is closed here, or the test would wait for its client for ever.
+func (g *Gateway) admit(conn net.Conn) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.ended {
+		_ = conn.Close()
+		return false
+	}
+	g.open = append(g.open, conn)
+	return true
+}
+
+func (g *Gateway) end() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ended = true
 	for _, conn := range g.open {
 		_ = conn.Close()
 	}
