@@ -165,6 +165,15 @@ e2e: ## Test the whole product on the cluster
 	go run ./hack/demo install
 	KUBECONFIG="$$(hack/localcluster/cluster.sh kubeconfig)" go test -tags e2e -count=1 -timeout=40m ./test/e2e/...
 
+# What proves nothing about isolation is left out: conversations, repairs, browsers, mistakes in manifests.
+NOT_ISOLATION := Acknowledged|ARealBrowser|BadInput|Conver|DeletedTenant|FurtherTenant|HandEdit|Kubectl|MessageGoes|OneServer|Paused|Retain|Restart|SecondPass|NeverShareAVolume
+
+.PHONY: e2e-isolation
+e2e-isolation: ## Prove isolation with six tenants in two regions, and print the report (out/isolation-report.txt, .json)
+	go run ./hack/demo install
+	KUBECONFIG="$$(hack/localcluster/cluster.sh kubeconfig)" go test -tags e2e -count=1 -timeout=40m -skip '$(NOT_ISOLATION)' ./test/e2e -isolation.report=out/isolation-report.txt
+	cat out/isolation-report.txt
+
 .PHONY: bench-chat
 bench-chat: ## Measure the chat server against other ways to do the same (BENCH=flags, quiet machine)
 	go -C hack/bench run ./chat $(BENCH)

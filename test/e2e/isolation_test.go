@@ -46,9 +46,6 @@ func TestATenantIsVerifiedAfterItsCreation(t *testing.T) {
 		t.Errorf("isolation = %+v, want dozens of refusals and the way to the database", status)
 	}
 	t.Logf("%d tried, %d refused, %d open", status.Tried, status.Refused, status.Open)
-	record(t, sectionMatrix, "the probe inside a new tenant").add(row{
-		Tried: int(status.Tried), Refused: int(status.Refused), Open: int(status.Open), Result: v1alpha1.ReasonIsolated,
-	})
 	eventually(t, patience, "the finished probes are gone", func(ctx context.Context) error {
 		jobs := &batchv1.JobList{}
 		if err := live.List(ctx, jobs, client.InNamespace(naming.Namespace(tenant.Name))); err != nil {
@@ -59,6 +56,23 @@ func TestATenantIsVerifiedAfterItsCreation(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestEveryTenantKnowsItselfIsolated reads what the probes inside the tenants of the matrix say by themselves.
+func TestEveryTenantKnowsItselfIsolated(t *testing.T) {
+	tenants := []string{acme, globex}
+	if fullProof() {
+		tenants = residents(t)
+	}
+	for _, tenant := range tenants {
+		t.Run(tenant, func(t *testing.T) {
+			r := record(t, sectionMatrix, "the probe inside "+tenant)
+			status := awaitIsolation(t, tenant, metav1.ConditionTrue, v1alpha1.ReasonIsolated).Status.Isolation
+			r.add(row{
+				Tried: int(status.Tried), Refused: int(status.Refused), Open: int(status.Open), Result: v1alpha1.ReasonIsolated,
+			})
+		})
+	}
 }
 
 // TestAHoleIsFoundAndNamedByTheNextProbe opens one on purpose: a policy beside the operator's own lets the tenant's

@@ -22,9 +22,17 @@ import (
 // regionLabel is set on nodes by the administrator, never by a kubelet.
 const regionLabel = "node-restriction.kubernetes.io/region"
 
+// TestBothTenantsAreReadyWithPodsAndVolumesInTheirOwnRegion looks at the demo's two tenants, and at all of the matrix'
+// for the whole proof.
 func TestBothTenantsAreReadyWithPodsAndVolumesInTheirOwnRegion(t *testing.T) {
-	for tenant, region := range map[string]string{acme: "eu-central", globex: "us-east"} {
+	tenants := []string{acme, globex}
+	if fullProof() {
+		tenants = residents(t)
+	}
+	for _, tenant := range tenants {
+		region := getTenant(t, tenant).Spec.Region
 		t.Run(tenant+" in "+region, func(t *testing.T) {
+			r := record(t, sectionResidency, "pods and volumes of "+tenant+" in "+region)
 			awaitReady(t, tenant)
 			nodes := nodesIn(t, region)
 			if len(nodes) == 0 || len(nodes) == len(nodesIn(t, "")) {
@@ -32,6 +40,7 @@ func TestBothTenantsAreReadyWithPodsAndVolumesInTheirOwnRegion(t *testing.T) {
 			}
 			placed := slices.Concat(podsOn(t, tenant, nodes, region), volumesOn(t, tenant, nodes, region))
 			statusAgrees(t, tenant, placed)
+			r.add(row{Tried: len(placed), Open: len(placed), Result: "where they are is what the status says"})
 		})
 	}
 }
@@ -58,7 +67,7 @@ func nodesIn(t *testing.T, region string) []string {
 func podsOn(t *testing.T, tenant string, nodes []string, region string) []v1alpha1.PlacedObject {
 	t.Helper()
 	var placed []v1alpha1.PlacedObject
-	for _, component := range []string{naming.ChatServer, naming.Postgres} {
+	for _, component := range componentsOf(shapeOf(t, tenant)) {
 		for _, pod := range tenantPods(t, tenant, component) {
 			if !slices.Contains(nodes, pod.Spec.NodeName) {
 				t.Errorf("pod %s runs on %s, want one of %v", pod.Name, pod.Spec.NodeName, nodes)
