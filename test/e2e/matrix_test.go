@@ -25,10 +25,16 @@ func TestEveryConnectionOfATenantIsRefusedButItsOwnDatabaseAndTheGateway(t *test
 	with := newProber(t)
 	plantUnselected(t, tenants...)
 	echoEverywhere(t, with, tenants...)
-	inner := tenantTargets(t, tenants...)
-	everything := slices.Concat(inner, sharedTargets(t))
-
-	t.Run("every target answers somebody", func(t *testing.T) { answersSomebody(t, with, everything) })
+	var inner, everything []target
+	t.Run("every target answers somebody", func(t *testing.T) {
+		everything = answeringTargets(t, with, func() []target {
+			inner = tenantTargets(t, tenants...)
+			return slices.Concat(inner, sharedTargets(t))
+		})
+	})
+	if len(everything) == 0 {
+		t.Fatal("there is nothing to try")
+	}
 	t.Run("pods of tenants to everything", func(t *testing.T) {
 		probes := pairs(tenantSources(t, tenants...), slices.Concat(everything, otherForms(everything)))
 		tryAll(t, with, probes)
@@ -42,21 +48,25 @@ func TestEveryConnectionOfATenantIsRefusedButItsOwnDatabaseAndTheGateway(t *test
 	})
 }
 
-// answersSomebody fails for targets that nobody reaches: a refusal there would say nothing about a policy. Who may
-// reach them are the nodes, from which kubelets probe, and pods that no policy holds. A Service whose pods have just
-// been replaced may take a moment.
-func answersSomebody(t *testing.T, with prober, targets []target) {
+// answeringTargets fails for targets that nobody reaches: a refusal there would say nothing about a policy. Who may
+// reach them are the nodes, from which kubelets probe, and pods that no policy holds. Pods that have just been replaced
+// may take a moment, and those that replace them have other addresses, so the targets are collected anew each time.
+func answeringTargets(t *testing.T, with prober, collect func() []target) (targets []target) {
 	t.Helper()
-	controls := controlSources(t)
-	silent := targets
 	eventually(t, patience, "every target answers somebody", func(context.Context) error {
-		silent = unanswered(t, with, controls, silent)
-		if len(silent) > 0 {
+		for _, pod := range strangers(t) {
+			if err := podReady(&pod); err != nil {
+				return err
+			}
+		}
+		targets = collect()
+		if silent := unanswered(t, with, controlSources(t), targets); len(silent) > 0 {
 			return fmt.Errorf("nobody reaches %v: that tenants do not proves nothing", silent)
 		}
 		return nil
 	})
 	t.Logf("all %d targets answer somebody", len(targets))
+	return targets
 }
 
 // unanswered are the targets that none of the sources reaches.

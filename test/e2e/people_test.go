@@ -6,6 +6,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/rand"
 	"strings"
 	"testing"
@@ -19,22 +20,26 @@ import (
 // newVisitor is an anonymous visitor who is connected until the test ends.
 func newVisitor(t *testing.T, c *chat.Client) *attendance {
 	t.Helper()
-	who, err := c.NewVisitor(t.Context())
-	if err != nil {
-		t.Fatalf("make a visitor: %v", err)
-	}
+	var who chat.Credentials
+	eventually(t, patience, "a visitor is let in", func(ctx context.Context) (err error) {
+		who, err = c.NewVisitor(ctx)
+		return err
+	})
 	return attend(t, c, who)
 }
 
-// newAgent is an agent of the tenant with a new account, who is connected until the test ends.
+// newAgent is an agent of the tenant with a new account, who is connected until the test ends. Whoever comes while a pod
+// is being replaced may have to knock twice.
 func newAgent(t *testing.T, c *chat.Client, tenant *v1alpha1.ChatTenant) *attendance {
 	t.Helper()
 	email, password := strings.ToLower(rand.Text())+"@e2e.example", rand.Text()
+	awaitSettled(t, tenant.Name, naming.ChatServer)
 	invite(t, tenant.Name, email, password)
-	who, err := c.SignIn(t.Context(), redacted.New(email), redacted.New(password))
-	if err != nil {
-		t.Fatalf("sign in to %s: %v", tenant.Name, err)
-	}
+	var who chat.Credentials
+	eventually(t, patience, "an agent signs in to "+tenant.Name, func(ctx context.Context) (err error) {
+		who, err = c.SignIn(ctx, redacted.New(email), redacted.New(password))
+		return err
+	})
 	return attend(t, c, who)
 }
 
