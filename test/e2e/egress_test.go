@@ -48,7 +48,7 @@ func TestARecipientIsReachedWhileItIsEffectiveAndNoLonger(t *testing.T) {
 	declared := getTenant(t, exporter).Spec.SubProcessors
 	t.Cleanup(func() { restoreRecipients(t, declared) })
 
-	way.mustBecomeEffective(t, declared)
+	way.mustBecomeEffective(t)
 	approvals := getTenant(t, exporter).Spec.SubProcessors.Approvals
 	live := way.hold(t, unusedHost)
 	changeRecipients(t, func(p *v1alpha1.SubProcessorPolicy) {
@@ -67,7 +67,7 @@ func TestARecipientIsReachedWhileItIsEffectiveAndNoLonger(t *testing.T) {
 }
 
 // mustBecomeEffective takes a recipient into use that waits for approval, and approves it.
-func (w *exit) mustBecomeEffective(t *testing.T, declared *v1alpha1.SubProcessorPolicy) {
+func (w *exit) mustBecomeEffective(t *testing.T) {
 	t.Helper()
 	r := record(t, sectionRecipients, "used, but not approved yet; then approved")
 	changeRecipients(t, func(p *v1alpha1.SubProcessorPolicy) {

@@ -22,6 +22,9 @@ const installationPatience = 2 * time.Minute
 // live is the cluster under test. TestMain sets it before any test runs.
 var live *cluster
 
+// ownFolder is for what the tests share. TestMain makes it and removes it.
+var ownFolder string
+
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
@@ -29,6 +32,10 @@ func run(m *testing.M) int {
 	lock, err := acquire()
 	if err == nil {
 		defer func() { _ = lock.Close() }()
+		ownFolder, err = os.MkdirTemp("", "chattenant-e2e-")
+		defer func() { _ = os.RemoveAll(ownFolder) }()
+	}
+	if err == nil {
 		err = prepare()
 	}
 	if err != nil {

@@ -28,8 +28,8 @@ func newVisitor(t *testing.T, c *chat.Client) *attendance {
 	return attend(t, c, who)
 }
 
-// newAgent is an agent of the tenant with a new account, who is connected until the test ends. Whoever comes while a pod
-// is being replaced may have to knock twice.
+// newAgent is an agent of the tenant with a new account, who is connected until the test ends. Whoever comes while a
+// pod is being replaced may have to knock twice.
 func newAgent(t *testing.T, c *chat.Client, tenant *v1alpha1.ChatTenant) *attendance {
 	t.Helper()
 	email, password := strings.ToLower(rand.Text())+"@e2e.example", rand.Text()

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/chattenant/chattenant/test/e2e/podnet"
@@ -53,12 +54,19 @@ type prober struct {
 
 func newProber(t *testing.T) prober {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "netprobe")
-	if _, err := output(t.Context(), "go", "build", "-o", path, root+"/test/netprobe"); err != nil {
+	path, err := buildProber()
+	if err != nil {
 		t.Fatalf("build the prober: %v", err)
 	}
 	return prober{path: path}
 }
+
+// buildProber builds it for the first test that needs it.
+var buildProber = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(ownFolder, "netprobe")
+	_, err := output(context.Background(), "go", "build", "-o", path, root+"/test/netprobe")
+	return path, err
+})
 
 // try makes attempts from inside a namespace, all at the same time, and returns what became of each, in their order.
 func (p prober) try(ctx context.Context, from *podnet.Namespace, attempts []attempt) ([]outcome, error) {

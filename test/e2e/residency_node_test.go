@@ -27,6 +27,7 @@ const noticedWithin = 10 * time.Second
 // TestANodeThatLeavesItsRegionIsNoticed takes the label off the node of a tenant in a region of its own. Nothing is
 // moved, but the status says so, and says when it is over.
 func TestANodeThatLeavesItsRegionIsNoticed(t *testing.T) {
+	t.Parallel()
 	const name, value = ownPrefix + "drifting", "drifting"
 	r := record(t, sectionResidency, "a node that loses its region's label")
 	makeRegion(t, name, emptyRegionLabel, value)
@@ -67,7 +68,7 @@ func TestAKubeletDoesNotMoveItsNode(t *testing.T) {
 	}{
 		"a kubelet gives its node another region":               {node, regionLabel, "is not allowed to modify labels"},
 		"a kubelet enters a region by a label it may set":       {node, freeLabel, "'" + policyNodeRegions + "'"},
-		"a kubelet makes its node a tenant's":                   {node, "chattenant.io/dedicated", "'" + policyNodeLabels + "'"},
+		"a kubelet makes its node a tenant's":                   {node, "chattenant.io/x", "'" + policyNodeLabels + "'"},
 		"a kubelet gives another node its region":               {nodesIn(t, "us-east")[0], regionLabel, "is not allowed"},
 		"a kubelet gives another node a label that is nobody's": {nodesIn(t, "us-east")[0], freeLabel, "is not allowed"},
 	} {

@@ -100,6 +100,7 @@ func TestWhatIsLearnedLaterStopsATenantBeforeAnythingIsCreated(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := record(t, sectionResidency, name)
 			tenant := european(strings.Fields(name)[1] + "-later")
 			tenant.Spec.Region = tenant.Name
