@@ -28,14 +28,14 @@ import (
 const echoPort = 9998
 
 // plantUnselected runs a pod in each tenant's namespace that no narrow policy selects, as one would be that somebody
-// else brought there. Admission lets the administrator do so, under the account of a known component.
+// else brought there: admission lets the controllers of Kubernetes make one, under the account of a known component.
 func plantUnselected(t *testing.T, tenants ...string) {
 	t.Helper()
 	class := &v1alpha1.ChatTenantClass{}
 	if err := live.Get(t.Context(), client.ObjectKey{Name: demoClass}, class); err != nil {
 		t.Fatal(err)
 	}
-	pods := map[string]*corev1.Pod{}
+	maker, pods := as(t, replicaSets), map[string]*corev1.Pod{}
 	for _, tenant := range tenants {
 		pod := placedPod()
 		pod.Namespace = naming.Namespace(tenant)
@@ -46,7 +46,7 @@ func plantUnselected(t *testing.T, tenants ...string) {
 		container.SecurityContext.RunAsUser = ptr.To[int64](65532)
 		small := corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("16Mi")}
 		container.Resources = corev1.ResourceRequirements{Requests: small, Limits: small}
-		temporarily(t, pod)
+		temporarilyBy(t, maker, pod)
 		pods[tenant] = pod
 	}
 	for tenant, pod := range pods {

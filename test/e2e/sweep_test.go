@@ -29,8 +29,14 @@ const temporaryLabel = "e2e-temporary"
 // temporarily makes an object that goes when the test ends.
 func temporarily(t *testing.T, o client.Object) {
 	t.Helper()
+	temporarilyBy(t, live, o)
+}
+
+// temporarilyBy has somebody else make it.
+func temporarilyBy(t *testing.T, maker client.Client, o client.Object) {
+	t.Helper()
 	o.SetLabels(map[string]string{temporaryLabel: ""})
-	if err := live.Create(t.Context(), o); err != nil {
+	if err := maker.Create(t.Context(), o); err != nil {
 		t.Fatalf("create %T %s: %v", o, o.GetName(), err)
 	}
 	t.Cleanup(func() {
