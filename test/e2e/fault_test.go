@@ -62,7 +62,7 @@ func TestNoAcknowledgedMessageIsLostOrDoubledWhenPodsAreKilled(t *testing.T) {
 // disk is slow to take the last checkpoint. The API server has forgotten the pod then and lets the next start at once.
 func TestTwoDatabaseServersNeverShareAVolume(t *testing.T) {
 	t.Parallel()
-	tenant := createReady(t, newTenant("hanging"))
+	tenant := createOnce(t, newTenant("hanging"))
 	said := converse(t, tenant.Name, "Is there only one of you")
 	old := tenantPods(t, tenant.Name, naming.Postgres)[0]
 	signalComponent(t, &old, unix.SIGSTOP)

@@ -40,7 +40,7 @@ func awaitIsolation(t *testing.T, tenant string, status metav1.ConditionStatus, 
 
 // TestATenantIsVerifiedAfterItsCreation looks at what the probes inside a new tenant said.
 func TestATenantIsVerifiedAfterItsCreation(t *testing.T) {
-	tenant := createReady(t, newTenant("fresh"))
+	tenant := createOnce(t, newTenant("fresh"))
 	status := awaitIsolation(t, tenant.Name, metav1.ConditionTrue, v1alpha1.ReasonIsolated).Status.Isolation
 	if status.Tried != status.Refused+status.Open || status.Refused < 30 || status.Open < 1 || len(status.Holes) != 0 {
 		t.Errorf("isolation = %+v, want dozens of refusals and the way to the database", status)

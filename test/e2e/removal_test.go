@@ -25,9 +25,21 @@ import (
 func (c *cluster) removeTenant(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, removalPatience)
 	defer cancel()
-	var uid types.UID
+	tenant := &v1alpha1.ChatTenant{}
+	if err := c.Get(ctx, client.ObjectKey{Name: name}, tenant); err != nil {
+		return ignoreNotFound(err)
+	}
+	if err := c.dismissTenant(ctx, name); err != nil {
+		return err
+	}
+	return poll(ctx, func(ctx context.Context) error {
+		return errors.Join(c.gone(ctx, &v1alpha1.ChatTenant{}, name), c.namespaceReleased(ctx, name, tenant.UID))
+	})
+}
+
+// dismissTenant has a tenant deleted with all its data, and does not wait for it.
+func (c *cluster) dismissTenant(ctx context.Context, name string) error {
 	err := c.changeTenant(ctx, name, func(tenant *v1alpha1.ChatTenant) {
-		uid = tenant.UID
 		confirmDeletion(tenant)
 		tenant.Spec.DeletionPolicy = v1alpha1.DeletionDelete
 		tenant.Spec.Reconciliation = v1alpha1.ReconciliationActive
@@ -36,12 +48,7 @@ func (c *cluster) removeTenant(ctx context.Context, name string) error {
 		return ignoreNotFound(err)
 	}
 	tenant := &v1alpha1.ChatTenant{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	if err := c.Delete(ctx, tenant); err != nil {
-		return ignoreNotFound(err)
-	}
-	return poll(ctx, func(ctx context.Context) error {
-		return errors.Join(c.gone(ctx, &v1alpha1.ChatTenant{}, name), c.namespaceReleased(ctx, name, uid))
-	})
+	return ignoreNotFound(c.Delete(ctx, tenant))
 }
 
 // gone says that an object without a namespace no longer exists.

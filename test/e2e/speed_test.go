@@ -30,7 +30,7 @@ func TestAFurtherTenantIsReadyWithinTwentySeconds(t *testing.T) {
 		limit = readyWithinUnderLoad
 	}
 	start := time.Now()
-	tenant := createReady(t, newTenant("further"))
+	tenant := createOnce(t, newTenant("further"))
 	took := time.Since(start)
 	t.Logf("Ready after %.1f s, at a load of %.1f per processor", took.Seconds(), load)
 	if took > limit {

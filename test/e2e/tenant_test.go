@@ -46,11 +46,27 @@ func newTenant(name string) *v1alpha1.ChatTenant {
 // create makes a tenant and removes it when the test ends.
 func create(t *testing.T, tenant *v1alpha1.ChatTenant) *v1alpha1.ChatTenant {
 	t.Helper()
+	return createUntil(t, tenant, live.removeTenant)
+}
+
+// createOnce makes a tenant whose name nobody uses again, and waits until it serves. Nobody waits for its end but the
+// sweep after the last test.
+func createOnce(t *testing.T, tenant *v1alpha1.ChatTenant) *v1alpha1.ChatTenant {
+	t.Helper()
+	createUntil(t, tenant, live.dismissTenant)
+	awaitReady(t, tenant.Name)
+	return tenant
+}
+
+func createUntil(
+	t *testing.T, tenant *v1alpha1.ChatTenant, remove func(context.Context, string) error,
+) *v1alpha1.ChatTenant {
+	t.Helper()
 	if err := live.Create(t.Context(), tenant); err != nil {
 		t.Fatalf("create tenant %s: %v", tenant.Name, err)
 	}
 	t.Cleanup(func() {
-		if err := live.removeTenant(context.Background(), tenant.Name); err != nil {
+		if err := remove(context.Background(), tenant.Name); err != nil {
 			t.Errorf("remove tenant %s: %v", tenant.Name, err)
 		}
 	})
