@@ -49,7 +49,7 @@ func TestNobodyAddsToWhatATenantsNamespaceLetsThrough(t *testing.T) {
 	everywhere := networkingv1.NetworkPolicySpec{
 		Ingress: []networkingv1.NetworkPolicyIngressRule{{}}, Egress: []networkingv1.NetworkPolicyEgressRule{{}},
 	}
-	for name, added := range map[string]client.Object{
+	for name, added := range inOrder(map[string]client.Object{
 		"NetworkPolicy": &networkingv1.NetworkPolicy{ObjectMeta: object(namespace, "open"), Spec: everywhere},
 		"Service": &corev1.Service{ObjectMeta: object(namespace, "detour"), Spec: corev1.ServiceSpec{
 			Type: corev1.ServiceTypeExternalName, ExternalName: "elsewhere.example",
@@ -64,7 +64,7 @@ func TestNobodyAddsToWhatATenantsNamespaceLetsThrough(t *testing.T) {
 			Ports:       []discoveryv1.EndpointPort{{Port: ptr.To[int32](naming.PostgresPort)}},
 		},
 		"Secret": &corev1.Secret{ObjectMeta: object(namespace, "planted")},
-	} {
+	}) {
 		t.Run(name, func(t *testing.T) {
 			r := record(t, sectionAdmission, "an administrator adds: "+name)
 			r.mustRefuse(t, policyObjects, live.Create(t.Context(), added, client.DryRunAll))
@@ -76,7 +76,7 @@ func TestOnlyPlacedPodsOfKnownComponentsAreAdmitted(t *testing.T) {
 	if err := live.Create(t.Context(), placedPod(), client.DryRunAll); err != nil {
 		t.Fatalf("the pod from which the others deviate must be admitted: %v", err)
 	}
-	for name, c := range map[string]struct {
+	for name, c := range inOrder(map[string]struct {
 		policy  string
 		deviate func(*corev1.PodSpec)
 	}{
@@ -107,7 +107,7 @@ func TestOnlyPlacedPodsOfKnownComponentsAreAdmitted(t *testing.T) {
 				}}},
 			}}}
 		}},
-	} {
+	}) {
 		t.Run(name, func(t *testing.T) {
 			in := sectionAdmission
 			if c.policy == policyPlacement {

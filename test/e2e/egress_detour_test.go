@@ -31,12 +31,12 @@ const clientRefused = `"result":"ClientRefused"`
 // clientsAreTheChatServer asks for a declared host as somebody else. That others do not even reach the gateway is part
 // of the matrix.
 func clientsAreTheChatServer(t *testing.T, way *exit) {
-	for name, certificates := range map[string][]tls.Certificate{
+	for name, certificates := range inOrder(map[string][]tls.Certificate{
 		"no certificate":                        nil,
 		"the certificate of its database":       certificatesIn(t, exporter, "postgres-server"),
 		"the certificate of the gateway itself": certificatesIn(t, exporter, naming.Egress),
 		"another tenant's chat server's":        certificatesIn(t, acme, "postgres-client"),
-	} {
+	}) {
 		r := record(t, sectionEgress, "from a client with "+name)
 		before := gatewaySaid(t, clientRefused)
 		other := *way
@@ -157,11 +157,11 @@ func (d *detour) judge(t *testing.T) {
 // redirected follows a declared recipient's redirects, as an HTTP client does, through the gateway.
 func redirected(t *testing.T, way *exit) {
 	t.Helper()
-	for to, reason := range map[string]egressconfig.Reason{
+	for to, reason := range inOrder(map[string]egressconfig.Reason{
 		"https://" + unusedHost + "/":   egressconfig.ReasonNotDeclared,
 		"http://" + usedHost + "/":      egressconfig.ReasonNotDeclared,
 		"http://169.254.169.254/latest": egressconfig.ReasonMalformedTarget,
-	} {
+	}) {
 		r := record(t, sectionEgress, "a recipient redirects to "+to)
 		client := &http.Client{Timeout: openPatience, Transport: &http.Transport{
 			DialContext: way.dial, DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: way.outside},

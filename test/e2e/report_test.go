@@ -7,6 +7,9 @@ package e2e
 
 import (
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -79,6 +82,17 @@ func record(t *testing.T, in section, name string) *row {
 		r.OK = (r.counts || !t.Failed() && !t.Skipped()) && r.Tried > 0 && r.Otherwise == 0
 	})
 	return r
+}
+
+// inOrder goes through a table of tries by name, so that two reports can be compared.
+func inOrder[K ~string, V any](table map[K]V) iter.Seq2[K, V] {
+	return func(yield func(K, V) bool) {
+		for _, name := range slices.Sorted(maps.Keys(table)) {
+			if !yield(name, table[name]) {
+				return
+			}
+		}
+	}
 }
 
 // refused counts a try that was refused, as it had to be, and says how.

@@ -63,7 +63,7 @@ func TestAKubeletDoesNotMoveItsNode(t *testing.T) {
 	kubelet := asKubelet(t, node)
 	makeRegion(t, ownPrefix+"claimed", freeLabel, "claimed")
 	setNodeLabel(t, kubelet, node, "e2e.example/other", "allowed", client.DryRunAll)
-	for name, tc := range map[string]struct {
+	for name, tc := range inOrder(map[string]struct {
 		node, label, by string
 	}{
 		"a kubelet gives its node another region":               {node, regionLabel, "is not allowed to modify labels"},
@@ -71,7 +71,7 @@ func TestAKubeletDoesNotMoveItsNode(t *testing.T) {
 		"a kubelet makes its node a tenant's":                   {node, "chattenant.io/x", "'" + policyNodeLabels + "'"},
 		"a kubelet gives another node its region":               {nodesIn(t, "us-east")[0], regionLabel, "is not allowed"},
 		"a kubelet gives another node a label that is nobody's": {nodesIn(t, "us-east")[0], freeLabel, "is not allowed"},
-	} {
+	}) {
 		t.Run(name, func(t *testing.T) {
 			r := record(t, sectionResidency, name)
 			err := patchNodeLabel(t, kubelet, tc.node, tc.label, "claimed", client.DryRunAll)

@@ -90,7 +90,7 @@ func TestAResidencyThatContradictsItselfIsRefusedAtAdmission(t *testing.T) {
 // TestWhatIsLearnedLaterStopsATenantBeforeAnythingIsCreated declares tenants whose region nobody knows yet. What comes
 // then is outside their jurisdictions.
 func TestWhatIsLearnedLaterStopsATenantBeforeAnythingIsCreated(t *testing.T) {
-	for name, later := range map[string]func(t *testing.T, tenant *v1alpha1.ChatTenant){
+	for name, later := range inOrder(map[string]func(t *testing.T, tenant *v1alpha1.ChatTenant){
 		"a region outside, known after the tenant": func(t *testing.T, tenant *v1alpha1.ChatTenant) {
 			makeRegionIn(t, tenant.Spec.Region, "US", regionLabel, "eu-central")
 		},
@@ -98,7 +98,7 @@ func TestWhatIsLearnedLaterStopsATenantBeforeAnythingIsCreated(t *testing.T) {
 			american(t, tenant.Name[len(ownPrefix):])
 			makeRegionIn(t, tenant.Spec.Region, "DE", regionLabel, "eu-central")
 		},
-	} {
+	}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := record(t, sectionResidency, name)
@@ -135,13 +135,13 @@ func TestVolumesOfAnotherRegionAreRefused(t *testing.T) {
 		}
 	}
 	maker := as(t, statefulSets)
-	for name, deviate := range map[string]func(*corev1.PersistentVolumeClaimSpec){
+	for name, deviate := range inOrder(map[string]func(*corev1.PersistentVolumeClaimSpec){
 		"a volume of another region's class": func(s *corev1.PersistentVolumeClaimSpec) {
 			s.StorageClassName = ptr.To("local-us-east")
 		},
 		"a volume of the cluster's default class": func(s *corev1.PersistentVolumeClaimSpec) { s.StorageClassName = nil },
 		"a volume by name":                        func(s *corev1.PersistentVolumeClaimSpec) { s.VolumeName = "somebodys" },
-	} {
+	}) {
 		t.Run(name, func(t *testing.T) {
 			r := record(t, sectionResidency, name)
 			deviant := claim()
