@@ -160,10 +160,11 @@ test-web: web ## Test the widget and the console, also in a real browser
 	npm --prefix $(WEB) run test
 	npm --prefix $(WEB) run test:browser
 
+# Tests of the cluster mostly wait for it, so more of them run at a time than there are processors.
 .PHONY: e2e
 e2e: ## Test the whole product on the cluster
 	go run ./hack/demo install
-	KUBECONFIG="$$(hack/localcluster/cluster.sh kubeconfig)" go test -tags e2e -count=1 -timeout=40m ./test/e2e/...
+	KUBECONFIG="$$(hack/localcluster/cluster.sh kubeconfig)" go test -tags e2e -count=1 -parallel=6 -timeout=40m ./test/e2e/...
 
 # What proves nothing about isolation is left out: conversations, repairs, browsers, mistakes in manifests.
 NOT_ISOLATION := Acknowledged|ARealBrowser|BadInput|Conver|DeletedTenant|FurtherTenant|HandEdit|Kubectl|MessageGoes|OneServer|Paused|Retain|Restart|SecondPass|NeverShareAVolume
@@ -171,7 +172,7 @@ NOT_ISOLATION := Acknowledged|ARealBrowser|BadInput|Conver|DeletedTenant|Further
 .PHONY: e2e-isolation
 e2e-isolation: ## Prove isolation with six tenants in two regions, and print the report (out/isolation-report.txt, .json)
 	go run ./hack/demo install
-	KUBECONFIG="$$(hack/localcluster/cluster.sh kubeconfig)" go test -tags e2e -count=1 -timeout=40m -skip '$(NOT_ISOLATION)' ./test/e2e -isolation.report=out/isolation-report.txt
+	KUBECONFIG="$$(hack/localcluster/cluster.sh kubeconfig)" go test -tags e2e -count=1 -parallel=6 -timeout=40m -skip '$(NOT_ISOLATION)' ./test/e2e -isolation.report=out/isolation-report.txt
 	cat out/isolation-report.txt
 
 .PHONY: bench-chat
