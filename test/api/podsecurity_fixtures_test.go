@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -118,4 +119,21 @@ var asATenants = []change{
 	set("spec.serviceAccountName", "chatserver"), set("spec.automountServiceAccountToken", false),
 	set("spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms",
 		terms(demand(regionLabel, "In", "eu-central"))),
+	withoutDrivers,
+}
+
+// withoutDrivers takes the volumes away that only Pod Security allows.
+func withoutDrivers(t *testing.T, pod *unstructured.Unstructured) {
+	t.Helper()
+	volumes, _, err := unstructured.NestedSlice(pod.Object, "spec", "volumes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	volumes = slices.DeleteFunc(volumes, func(v any) bool {
+		volume, is := v.(map[string]any)
+		return is && (volume["csi"] != nil || volume["ephemeral"] != nil || volume["image"] != nil)
+	})
+	if len(volumes) > 0 {
+		set("spec.volumes", volumes)(t, pod)
+	}
 }
