@@ -6,6 +6,7 @@
 package e2e
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,12 +92,8 @@ func asATenants(t *testing.T, fixture *unstructured.Unstructured) *corev1.Pod {
 	for i := range pod.Spec.InitContainers {
 		pod.Spec.InitContainers[i].Resources = like.Spec.Containers[0].Resources
 	}
-	kept := pod.Spec.Volumes[:0]
-	for _, volume := range pod.Spec.Volumes {
-		if volume.CSI == nil && volume.Ephemeral == nil && volume.Image == nil {
-			kept = append(kept, volume)
-		}
-	}
-	pod.Spec.Volumes = kept
+	pod.Spec.Volumes = slices.DeleteFunc(pod.Spec.Volumes, func(v corev1.Volume) bool {
+		return v.CSI != nil || v.Ephemeral != nil || v.Image != nil || v.Projected != nil
+	})
 	return pod
 }

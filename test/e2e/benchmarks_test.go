@@ -94,7 +94,7 @@ func benchmarks() []benchmark {
 		},
 		{
 			"MTB-1200", "reuse of existing volumes",
-			"policies " + policyVolumes + " and " + policyBinding + ": claims name no volume and no source", noVolumeIsReused,
+			"policies " + volumesPolicy + " and " + bindingPolicy + ": claims name no volume and no source", noVolumeIsReused,
 		},
 		{
 			"MTB-1201", "network between tenants",

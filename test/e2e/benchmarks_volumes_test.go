@@ -19,8 +19,8 @@ import (
 
 // Admission policies on volumes.
 const (
-	policyVolumes = "chattenant-volumes"
-	policyBinding = "chattenant-volume-binding"
+	volumesPolicy = "chattenant-volumes"
+	bindingPolicy = "chattenant-volume-binding"
 )
 
 func inNamespaceOf(tenant string) []client.ListOption {
@@ -102,7 +102,7 @@ func noVolumeIsReused(t *testing.T, tr *trial) {
 	} {
 		claim := newClaim(namespace)
 		change(&claim.Spec)
-		tr.refused(t, tr.claimer, "claim "+what, making(claim), byPolicy(policyVolumes))
+		tr.refused(t, tr.claimer, "claim "+what, making(claim), byPolicy(volumesPolicy))
 		for _, account := range tr.accounts {
 			tr.refused(t, account, "claim "+what, making(claim), byRBAC)
 		}
@@ -115,9 +115,9 @@ func noVolumeIsReused(t *testing.T, tr *trial) {
 				Template:             corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: placedPod().Spec},
 				VolumeClaimTemplates: []corev1.PersistentVolumeClaim{{ObjectMeta: metav1.ObjectMeta{Name: "data"}, Spec: claim.Spec}},
 			},
-		}), byPolicy(policyVolumes))
+		}), byPolicy(volumesPolicy))
 	}
-	tr.refused(t, tr.admin, "a claim of one's own", making(newClaim(namespace)), byPolicy(policyBinding))
+	tr.refused(t, tr.admin, "a claim of one's own", making(newClaim(namespace)), byPolicy(bindingPolicy))
 	tr.volumesAreTheirOwn(t)
 }
 

@@ -28,8 +28,14 @@ const temporaryLabel = "e2e-temporary"
 // temporarily makes an object that goes when the test ends.
 func temporarily(t *testing.T, o client.Object) {
 	t.Helper()
+	temporarilyAs(t, live, o)
+}
+
+// temporarilyAs does so in somebody else's name: nobody but Kubernetes' controllers makes pods in a tenant's namespace.
+func temporarilyAs(t *testing.T, who client.Client, o client.Object) {
+	t.Helper()
 	o.SetLabels(map[string]string{temporaryLabel: ""})
-	if err := live.Create(t.Context(), o); err != nil {
+	if err := who.Create(t.Context(), o); err != nil {
 		t.Fatalf("create %T %s: %v", o, o.GetName(), err)
 	}
 	t.Cleanup(func() {
