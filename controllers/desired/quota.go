@@ -34,7 +34,8 @@ func peakChatServers(in Input) int32 { return 2*replicas(in) + 1 }
 //	requests = what these pods request together (limits likewise, where all but the probes have one)
 //	storage  = one volume of the tenant's size
 //
-// Of what others make besides, it allows a multiple. Node ports and load balancers would be ways in past the ingress gateway: there are none.
+// Of what others make besides, it allows a multiple. Node ports and load balancers would be ways in past the ingress
+// gateway: there are none.
 func resourceQuota(in Input) Object {
 	hard := corev1.ResourceList{
 		corev1.ResourcePods:                   count(peakPods(in)),

@@ -20,8 +20,8 @@ type sizes struct {
 	requests, limits corev1.ResourceList
 }
 
-// What a container may leave on its node beside its volumes: logs, and sockets. Nothing of ours writes anything else there;
-// the limit is far above what kubelets keep of logs, and far below what would harm the node's other tenants.
+// What a container may leave on its node beside its volumes: logs, and sockets. Nothing of ours writes anything else
+// there; the limit is far above what kubelets keep of logs, and far below what would harm the node's other tenants.
 const (
 	scratchRequest = "16Mi"
 	scratchLimit   = "1Gi"

@@ -126,9 +126,8 @@ func TestAClassesResourcesWinOverDefaultsThatContradictThem(t *testing.T) {
 		in.Class.Spec.ChatServer.Resources = test.class
 		got := chatServerSizes(in)
 		// The class has no say in what is left on the node.
-		for list, want := range map[*corev1.ResourceList]string{&test.requests: "16Mi", &test.limits: "1Gi"} {
-			(*list)[corev1.ResourceEphemeralStorage] = resource.MustParse(want)
-		}
+		test.requests[corev1.ResourceEphemeralStorage] = resource.MustParse("16Mi")
+		test.limits[corev1.ResourceEphemeralStorage] = resource.MustParse("1Gi")
 		if diff := cmp.Diff(test.requests, got.requests); diff != "" {
 			t.Errorf("%s: requests (-want +got):\n%s", name, diff)
 		}

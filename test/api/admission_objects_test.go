@@ -142,7 +142,9 @@ func TestNobodyRunsAnythingBesideATenant(t *testing.T) {
 			"spec":     map[string]any{"containers": []any{map[string]any{"name": "c", "image": "c"}}},
 		},
 	}
-	testMatrix(t, append(permissions, permission{"create a ReplicationController", creation(controller), trusted, notYours}))
+	permissions = append(permissions,
+		permission{"create a ReplicationController", creation(controller), trusted, notYours})
+	testMatrix(t, permissions)
 }
 
 // Rights in a namespace do not make a volume driver: a finalizer would hold what a deleted tenant leaves.

@@ -123,8 +123,8 @@ func right(verb string, resource schema.GroupResource, namespace string) authori
 	}
 }
 
-// nothingManagedIsChanged tries every object that the operator made for the tenant. Whoever has the right may end a pod,
-// as a drain does, and gets another.
+// nothingManagedIsChanged tries every object that the operator made for the tenant. Whoever has the right may end a
+// pod, as a drain does, and gets another.
 func nothingManagedIsChanged(t *testing.T, tr *trial) {
 	namespace := naming.Namespace(acme)
 	all, err := live.everything(t.Context(), namespace, true)

@@ -115,8 +115,8 @@ func hostIPC() deviations {
 	return deviations{"with the host's IPC": func(s *corev1.PodSpec) { s.HostIPC = true }}
 }
 
-// noForeignImages is the benchmark that demands to pull always, so that nobody runs an image that a node has for others.
-// Here nobody runs an image of his own: not by a pod, and not by something that makes pods.
+// noForeignImages is the benchmark that demands to pull always, so that nobody runs an image that a node has for
+// others. Here nobody runs an image of his own: not by a pod, and not by something that makes pods.
 func noForeignImages(t *testing.T, tr *trial) {
 	for _, policy := range []corev1.PullPolicy{corev1.PullIfNotPresent, corev1.PullNever, corev1.PullAlways} {
 		pod := placedPod()
@@ -128,10 +128,18 @@ func noForeignImages(t *testing.T, tr *trial) {
 	selector := &metav1.LabelSelector{MatchLabels: labels}
 	meta := object(naming.Namespace(acme), "own")
 	for what, o := range map[string]client.Object{
-		"Deployment":  &appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{Selector: selector, Template: template}},
-		"StatefulSet": &appsv1.StatefulSet{ObjectMeta: meta, Spec: appsv1.StatefulSetSpec{Selector: selector, Template: template}},
-		"DaemonSet":   &appsv1.DaemonSet{ObjectMeta: meta, Spec: appsv1.DaemonSetSpec{Selector: selector, Template: template}},
-		"ReplicaSet":  &appsv1.ReplicaSet{ObjectMeta: meta, Spec: appsv1.ReplicaSetSpec{Selector: selector, Template: template}},
+		"Deployment": &appsv1.Deployment{
+			ObjectMeta: meta, Spec: appsv1.DeploymentSpec{Selector: selector, Template: template},
+		},
+		"StatefulSet": &appsv1.StatefulSet{
+			ObjectMeta: meta, Spec: appsv1.StatefulSetSpec{Selector: selector, Template: template},
+		},
+		"DaemonSet": &appsv1.DaemonSet{
+			ObjectMeta: meta, Spec: appsv1.DaemonSetSpec{Selector: selector, Template: template},
+		},
+		"ReplicaSet": &appsv1.ReplicaSet{
+			ObjectMeta: meta, Spec: appsv1.ReplicaSetSpec{Selector: selector, Template: template},
+		},
 		"ReplicationController": &corev1.ReplicationController{
 			ObjectMeta: meta, Spec: corev1.ReplicationControllerSpec{Selector: labels, Template: &template},
 		},

@@ -21,8 +21,8 @@ import (
 	"github.com/chattenant/chattenant/test/podsecurity"
 )
 
-// TestThePodSecurityFixturesAreRefused creates, without effect, the pods by which Kubernetes tests level restricted. They
-// come in the way that all pods of tenants come, and with all that our own policies ask for.
+// TestThePodSecurityFixturesAreRefused creates, without effect, the pods by which Kubernetes tests level restricted.
+// They come in the way that all pods of tenants come, and with all that our own policies ask for.
 func TestThePodSecurityFixturesAreRefused(t *testing.T) {
 	controller := as(t, replicaSets)
 	t.Run("refused", func(t *testing.T) {

@@ -80,8 +80,8 @@ func roleIsMadeAndBound(t *testing.T, tr *trial) {
 	tr.refusedToAll(t, "make a role in another tenant's namespace", making(foreign), byRBAC, byRBAC)
 }
 
-// networkPoliciesAreDeclared refuses what the benchmark wants: policies only add to each other, so that one more can open
-// a tenant and none can close it further. Whom a tenant talks to is declared in its ChatTenant.
+// networkPoliciesAreDeclared refuses what the benchmark wants: policies only add to each other, so that one more can
+// open a tenant and none can close it further. Whom a tenant talks to is declared in its ChatTenant.
 func networkPoliciesAreDeclared(t *testing.T, tr *trial) {
 	policies := schema.GroupResource{Group: networkingv1.GroupName, Resource: "networkpolicies"}
 	for _, verb := range allVerbs {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// benchmark is one check of the Multi-Tenancy Benchmarks of Kubernetes' working group for multi-tenancy, asked of tenant
-// acme. docs/multi-tenancy-benchmarks.md says of each what is tried and what refuses it.
+// benchmark is one check of the Multi-Tenancy Benchmarks of Kubernetes' working group for multi-tenancy, asked of
+// tenant acme. docs/multi-tenancy-benchmarks.md says of each what is tried and what refuses it.
 type benchmark struct {
 	// id is the benchmarks' own. Those that were planned and never written have the number of their issue.
 	id, title string
@@ -82,7 +82,8 @@ func benchmarks() []benchmark {
 		},
 		{
 			"MTB-PL2-BC-OPS-4", "self-service: network policies",
-			"refused on purpose by policy " + policyObjects + ": policies only add; ChatTenants declare", networkPoliciesAreDeclared,
+			"refused on purpose by policy " + policyObjects + ": policies only add; ChatTenants declare",
+			networkPoliciesAreDeclared,
 		},
 		{
 			"MTB-1198", "persistent storage by claims only",

@@ -89,13 +89,15 @@ func volumeOf(t *testing.T, tenant string) *corev1.PersistentVolume {
 	return volume
 }
 
-// noVolumeIsReused tries to bring a volume of another into a claim of acme's: by name, by labels, as a copy, and through
-// the operator's templates. Volumes that are free are empty.
+// noVolumeIsReused tries to bring a volume of another into a claim of acme's: by name, by labels, as a copy, and
+// through the operator's templates. Volumes that are free are empty.
 func noVolumeIsReused(t *testing.T, tr *trial) {
 	namespace, foreign := naming.Namespace(acme), volumeOf(t, globex)
 	for what, change := range map[string]func(*corev1.PersistentVolumeClaimSpec){
-		"by name":   func(s *corev1.PersistentVolumeClaimSpec) { s.VolumeName = foreign.Name },
-		"by labels": func(s *corev1.PersistentVolumeClaimSpec) { s.Selector = &metav1.LabelSelector{MatchLabels: foreign.Labels} },
+		"by name": func(s *corev1.PersistentVolumeClaimSpec) { s.VolumeName = foreign.Name },
+		"by labels": func(s *corev1.PersistentVolumeClaimSpec) {
+			s.Selector = &metav1.LabelSelector{MatchLabels: foreign.Labels}
+		},
 		"as a copy": func(s *corev1.PersistentVolumeClaimSpec) {
 			s.DataSource = &corev1.TypedLocalObjectReference{Kind: "PersistentVolumeClaim", Name: "data-postgres-0"}
 		},
@@ -107,18 +109,24 @@ func noVolumeIsReused(t *testing.T, tr *trial) {
 			tr.refused(t, account, "claim "+what, making(claim), byRBAC)
 		}
 		tr.refused(t, tr.admin, "claim "+what, making(claim), byAnybody)
-		labels := map[string]string{"e2e": ""}
-		tr.refused(t, tr.operator, "template of a claim "+what, making(&appsv1.StatefulSet{
-			ObjectMeta: object(namespace, "own"),
-			Spec: appsv1.StatefulSetSpec{
-				Selector:             &metav1.LabelSelector{MatchLabels: labels},
-				Template:             corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: placedPod().Spec},
-				VolumeClaimTemplates: []corev1.PersistentVolumeClaim{{ObjectMeta: metav1.ObjectMeta{Name: "data"}, Spec: claim.Spec}},
-			},
-		}), byPolicy(volumesPolicy))
+		tr.refused(t, tr.operator, "template of a claim "+what, making(templateOf(claim)), byPolicy(volumesPolicy))
 	}
 	tr.refused(t, tr.admin, "a claim of one's own", making(newClaim(namespace)), byPolicy(bindingPolicy))
 	tr.volumesAreTheirOwn(t)
+}
+
+// templateOf is a StatefulSet that would have such a claim made.
+func templateOf(claim *corev1.PersistentVolumeClaim) *appsv1.StatefulSet {
+	labels := map[string]string{"e2e": ""}
+	data := corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "data"}, Spec: claim.Spec}
+	return &appsv1.StatefulSet{
+		ObjectMeta: object(claim.Namespace, "own"),
+		Spec: appsv1.StatefulSetSpec{
+			Selector:             &metav1.LabelSelector{MatchLabels: labels},
+			Template:             corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: placedPod().Spec},
+			VolumeClaimTemplates: []corev1.PersistentVolumeClaim{data},
+		},
+	}
 }
 
 // volumesAreTheirOwn looks at all volumes: each that is bound is so to the very claim that it was bound to first.

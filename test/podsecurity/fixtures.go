@@ -30,7 +30,9 @@ const (
 
 // Fixtures are the pods of which level restricted says so, by their names, in the newest version that is not newer than
 // the API server. They come with the module that this repository is built with, so that go must be there.
-func Fixtures(ctx context.Context, server *version.Version, says Verdict) (map[string]*unstructured.Unstructured, error) {
+func Fixtures(
+	ctx context.Context, server *version.Version, says Verdict,
+) (map[string]*unstructured.Unstructured, error) {
 	folder, err := newest(ctx, server)
 	if err != nil {
 		return nil, err
