@@ -47,7 +47,7 @@ func newCast(t *testing.T) *cast {
 	t.Helper()
 	namespace := naming.Namespace(acme)
 	admin := ownPrefix + "tenant-admin"
-	temporarily(t, &rbacv1.RoleBinding{
+	anew(t, &rbacv1.RoleBinding{
 		ObjectMeta: object(namespace, "tenant-admin"),
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "admin"},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: admin}},
@@ -69,6 +69,15 @@ func newCast(t *testing.T) *cast {
 		return c.admin.List(ctx, &corev1.PodList{}, client.InNamespace(namespace))
 	})
 	return c
+}
+
+// anew makes something for the time of the test in the place of what a killed run left.
+func anew(t *testing.T, o client.Object) {
+	t.Helper()
+	if err := live.Delete(t.Context(), copied(o)); ignoreNotFound(err) != nil {
+		t.Fatalf("remove %T %s: %v", o, o.GetName(), err)
+	}
+	temporarily(t, o)
 }
 
 func newAccount(t *testing.T, namespace, name string) *identity {

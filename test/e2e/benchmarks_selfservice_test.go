@@ -69,7 +69,7 @@ func bindingsAreMade(t *testing.T, tr *trial) {
 // roleIsMadeAndBound makes both in earnest: a role that is not there cannot be bound.
 func roleIsMadeAndBound(t *testing.T, tr *trial) {
 	role := ownRole()
-	temporarily(t, role)
+	anew(t, role)
 	tr.allowed(t, tr.admin, "bind a role of one's own", making(ownBinding("Role", role.Name)))
 	for _, who := range append(tr.accounts[:len(tr.accounts):len(tr.accounts)], tr.operator) {
 		tr.refused(t, who, "bind a role of one's own", making(ownBinding("Role", role.Name)), byAnybody)

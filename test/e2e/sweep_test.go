@@ -28,14 +28,8 @@ const temporaryLabel = "e2e-temporary"
 // temporarily makes an object that goes when the test ends.
 func temporarily(t *testing.T, o client.Object) {
 	t.Helper()
-	temporarilyAs(t, live, o)
-}
-
-// temporarilyAs does so in somebody else's name: nobody but Kubernetes' controllers makes pods in a tenant's namespace.
-func temporarilyAs(t *testing.T, who client.Client, o client.Object) {
-	t.Helper()
 	o.SetLabels(map[string]string{temporaryLabel: ""})
-	if err := who.Create(t.Context(), o); err != nil {
+	if err := live.Create(t.Context(), o); err != nil {
 		t.Fatalf("create %T %s: %v", o, o.GetName(), err)
 	}
 	t.Cleanup(func() {
@@ -68,7 +62,7 @@ func (c *cluster) sweepTenants(ctx context.Context) error {
 func (c *cluster) sweepTemporary(ctx context.Context) error {
 	for _, list := range []client.ObjectList{
 		&v1alpha1.ChatTenantClassList{}, &v1alpha1.DataRegionList{}, &v1alpha1.SubProcessorList{}, &cmv1.ClusterIssuerList{},
-		&rbacv1.ClusterRoleBindingList{}, &rbacv1.ClusterRoleList{}, &rbacv1.RoleBindingList{}, &rbacv1.RoleList{},
+		&rbacv1.ClusterRoleBindingList{}, &rbacv1.ClusterRoleList{},
 		&corev1.ServiceAccountList{}, &corev1.SecretList{}, &corev1.ConfigMapList{}, &corev1.NamespaceList{},
 	} {
 		if err := c.List(ctx, list, client.HasLabels{temporaryLabel}); err != nil {
