@@ -33,6 +33,7 @@ var allVerbs = []string{"get", "list", "watch", "create", "update", "patch", "de
 
 func noClusterResources(t *testing.T, tr *trial) {
 	resources := served(t, false)
+	tr.hasRight(t, tr.operator, right("list", schema.GroupResource{Resource: "nodes"}, ""))
 	for _, who := range append(slices.Clone(tr.accounts), tr.admin) {
 		tr.noRights(t, who, "", resources, allVerbs)
 	}
@@ -45,6 +46,7 @@ func noClusterResources(t *testing.T, tr *trial) {
 // nothingOfAnotherTenant asks also for the product's own namespace and the cluster's.
 func nothingOfAnotherTenant(t *testing.T, tr *trial) {
 	resources := served(t, true)
+	tr.hasRight(t, tr.admin, right("list", schema.GroupResource{Resource: "secrets"}, naming.Namespace(acme)))
 	for _, who := range tr.accounts {
 		tr.noRights(t, who, naming.Namespace(globex), resources, allVerbs)
 	}
@@ -114,6 +116,17 @@ func (tr *trial) noRight(
 	tr.row.otherwise("")
 	t.Errorf("%s may %s %s/%s in namespace %q", who.user, asked.Verb, asked.Resource, asked.Subresource, asked.Namespace)
 	return nil
+}
+
+// hasRight shows that questions are asked so that there is a yes.
+func (tr *trial) hasRight(t *testing.T, who *identity, asked authorizationv1.ResourceAttributes) {
+	t.Helper()
+	allowed, err := who.may(t.Context(), asked)
+	if err != nil || !allowed {
+		tr.row.otherwise("")
+		t.Fatalf("%s may not %s %s (%v): what follows proves nothing", who.user, asked.Verb, asked.Resource, err)
+	}
+	tr.row.opened("")
 }
 
 func right(verb string, resource schema.GroupResource, namespace string) authorizationv1.ResourceAttributes {
