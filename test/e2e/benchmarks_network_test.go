@@ -6,6 +6,8 @@
 package e2e
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"testing"
 )
@@ -16,8 +18,14 @@ func noNetworkBetweenTenants(t *testing.T, tr *trial) {
 	withNeighbour(t)
 	with := newProber(t)
 	tenants := []string{acme, globex, neighbour}
-	targets := tenantTargets(t, tenants...)
-	answersSomebody(t, with, targets)
+	var targets []target
+	eventually(t, patience, "every pod and Service of the tenants answers somebody", func(context.Context) error {
+		targets = tenantTargets(t, tenants...)
+		if silent := unanswered(t, with, controlSources(t), targets); len(silent) > 0 {
+			return fmt.Errorf("nobody reaches %v: that tenants do not proves nothing", silent)
+		}
+		return nil
+	})
 	probes := slices.DeleteFunc(pairs(tenantSources(t, tenants...), targets), func(p probe) bool {
 		return p.from.tenant == p.to.tenant
 	})
