@@ -173,7 +173,7 @@ func egressSizes(in Input) sizes {
 			s.requests[corev1.ResourceCPU] = cpu
 		}
 	}
-	return s
+	return s.withScratch()
 }
 
 func egressBudget(in Input) Object {

@@ -96,6 +96,7 @@ func probeSizes(in Input) sizes {
 	}
 	ceiling := largest(chat.limits, database.limits)
 	probe := sizes{requests: own, limits: corev1.ResourceList{}}
+	delete(ceiling, corev1.ResourceEphemeralStorage)
 	for name, most := range ceiling {
 		limit := limits[name]
 		if most.Cmp(limit) < 0 {
@@ -106,7 +107,7 @@ func probeSizes(in Input) sizes {
 			probe.requests[name] = limit
 		}
 	}
-	return probe
+	return probe.withScratch()
 }
 
 // PoliciesDigest sums up the network policies of a namespace, foreign ones included, given as name, UID and generation.

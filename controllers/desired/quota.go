@@ -17,6 +17,13 @@ const (
 	tenantVolumes  = 1
 )
 
+// Kinds that the platform and cert-manager also make, of each a few: authorities' certificates that are handed to every
+// namespace, and keys under way. A tenant has about ten of each. The bound is for whoever would fill the API server.
+const (
+	mostConfigMaps = 32
+	mostSecrets    = 64
+)
+
 // peakChatServers is the most chat server pods that exist at a time. A rolling update adds one pod and replaces the
 // others one by one, and the replaced ones count until they have drained, which takes longer than starting a new one.
 func peakChatServers(in Input) int32 { return 2*replicas(in) + 1 }
@@ -27,7 +34,8 @@ func peakChatServers(in Input) int32 { return 2*replicas(in) + 1 }
 //	requests = what these pods request together (limits likewise, where all but the probes have one)
 //	storage  = one volume of the tenant's size
 //
-// Node ports and load balancers would be ways in past the ingress gateway: there are none.
+// Of what others make besides, it allows a multiple. Node ports and load balancers would be ways in past the ingress
+// gateway: there are none.
 func resourceQuota(in Input) Object {
 	hard := corev1.ResourceList{
 		corev1.ResourcePods:                   count(peakPods(in)),
@@ -36,6 +44,9 @@ func resourceQuota(in Input) Object {
 		corev1.ResourceServicesLoadBalancers:  count(0),
 		corev1.ResourcePersistentVolumeClaims: count(tenantVolumes),
 		corev1.ResourceRequestsStorage:        storageSize(in),
+		corev1.ResourceConfigMaps:             count(mostConfigMaps),
+		corev1.ResourceSecrets:                count(mostSecrets),
+		corev1.ResourceReplicationControllers: count(0),
 	}
 	total := peakSizes(in)
 	for name, quantity := range total.requests {

@@ -20,6 +20,20 @@ type sizes struct {
 	requests, limits corev1.ResourceList
 }
 
+// What a container may leave on its node beside its volumes: logs, and sockets. Nothing of ours writes anything else
+// there; the limit is far above what kubelets keep of logs, and far below what would harm the node's other tenants.
+const (
+	scratchRequest = "16Mi"
+	scratchLimit   = "1Gi"
+)
+
+// withScratch adds the same to what every container asks for and is held to.
+func (s sizes) withScratch() sizes {
+	s.requests[corev1.ResourceEphemeralStorage] = resource.MustParse(scratchRequest)
+	s.limits[corev1.ResourceEphemeralStorage] = resource.MustParse(scratchLimit)
+	return s
+}
+
 // chatServerSizes are what the class sets, over what one chat server with a few hundred open conversations needs.
 func chatServerSizes(in Input) sizes {
 	return sizes{
@@ -28,7 +42,7 @@ func chatServerSizes(in Input) sizes {
 			corev1.ResourceMemory: resource.MustParse("32Mi"),
 		},
 		limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("128Mi")},
-	}.with(in.Class.Spec.ChatServer.Resources)
+	}.with(in.Class.Spec.ChatServer.Resources).withScratch()
 }
 
 // postgresSizes are what the class sets, over what the configuration in postgres/postgresql.conf needs.
@@ -39,7 +53,7 @@ func postgresSizes(in Input) sizes {
 			corev1.ResourceMemory: resource.MustParse("48Mi"),
 		},
 		limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")},
-	}.with(in.Class.Spec.Database.Resources)
+	}.with(in.Class.Spec.Database.Resources).withScratch()
 }
 
 // with puts the class's values over the defaults, and bends a default that contradicts a value of the class: a request

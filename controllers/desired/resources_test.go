@@ -14,11 +14,12 @@ import (
 	"github.com/chattenant/chattenant/api/v1alpha1"
 )
 
-func TestEveryContainerHasRequestsAndAMemoryLimit(t *testing.T) {
+func TestEveryContainerHasRequestsAndLimitsOfWhatItCouldTakeFromOthers(t *testing.T) {
 	forEachPod(t, func(t *testing.T, _ Input, pod corev1.PodTemplateSpec) {
 		for _, c := range containersOf(pod) {
 			requests, limits := c.Resources.Requests, c.Resources.Limits
-			if requests.Cpu().IsZero() || requests.Memory().IsZero() || limits.Memory().IsZero() {
+			if requests.Cpu().IsZero() || requests.Memory().IsZero() || limits.Memory().IsZero() ||
+				limits.StorageEphemeral().IsZero() {
 				t.Errorf("%s: %+v", c.Name, c.Resources)
 			}
 			for name, limit := range limits {
@@ -124,6 +125,9 @@ func TestAClassesResourcesWinOverDefaultsThatContradictThem(t *testing.T) {
 		in := minimalInput()
 		in.Class.Spec.ChatServer.Resources = test.class
 		got := chatServerSizes(in)
+		// The class has no say in what is left on the node.
+		test.requests[corev1.ResourceEphemeralStorage] = resource.MustParse("16Mi")
+		test.limits[corev1.ResourceEphemeralStorage] = resource.MustParse("1Gi")
 		if diff := cmp.Diff(test.requests, got.requests); diff != "" {
 			t.Errorf("%s: requests (-want +got):\n%s", name, diff)
 		}

@@ -7,6 +7,7 @@ package api
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -19,6 +20,7 @@ const (
 	onlyTwoKeepKeys   = "Secrets in a tenant's namespace are written by the ChatTenant operator"
 	notByHand         = "a tenant's workloads are not scaled by hand"
 	notThroughStatus  = "labels of a tenant's objects cannot be changed through their status"
+	notYours          = "pods in a tenant's namespace are made by Kubernetes' own controllers"
 	managed           = "this object is managed by the ChatTenant operator"
 )
 
@@ -118,6 +120,59 @@ func TestPodsAndVolumesAreLivedWithButNotChanged(t *testing.T) {
 			`{"apiVersion":"v1","kind":"Pod","name":"gone","uid":"1"}]}}`), trusted, managed},
 		{"delete a claim", deletion(volume), trusted, managed},
 	})
+}
+
+// What runs in a tenant's namespace holds its keys, so nobody runs anything there but the operator, by its templates.
+func TestNobodyRunsAnythingBesideATenant(t *testing.T) {
+	inTenantNamespace(t)
+	own := changed(t, manifest(t, "pod"), set("metadata.name", "own"), set("metadata.labels", absent))
+	permissions := []permission{{"create a pod", creation(own), trusted, notYours}}
+	for _, kind := range []string{"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"} {
+		o := newStatefulSet("own", newClaim("data"))
+		o.SetKind(kind)
+		if kind != "StatefulSet" {
+			o = changed(t, o, set("spec.serviceName", absent), set("spec.volumeClaimTemplates", absent))
+		}
+		permissions = append(permissions, permission{"create a " + kind, creation(o), trusted, notYours})
+	}
+	controller := newObject("v1", "ReplicationController", "own")
+	controller.Object["spec"] = map[string]any{
+		"selector": map[string]any{"a": "b"}, "template": map[string]any{
+			"metadata": map[string]any{"labels": map[string]any{"a": "b"}},
+			"spec":     map[string]any{"containers": []any{map[string]any{"name": "c", "image": "c"}}},
+		},
+	}
+	permissions = append(permissions,
+		permission{"create a ReplicationController", creation(controller), trusted, notYours})
+	testMatrix(t, permissions)
+}
+
+// Rights in a namespace do not make a volume driver: a finalizer would hold what a deleted tenant leaves.
+func TestAnAdministratorOfTheNamespaceDoesNotHoldItsClaims(t *testing.T) {
+	inTenantNamespace(t)
+	const admin = "bob@platform.example"
+	given := binding("chat-acme", "ClusterRole", "claims-editor", map[string]any{"kind": "User",
+		"apiGroup": "rbac.authorization.k8s.io", "name": admin})
+	role := newObject("rbac.authorization.k8s.io/v1", "ClusterRole", "claims-editor")
+	role.SetNamespace("")
+	role.Object["rules"] = []any{map[string]any{"apiGroups": []any{""}, "resources": []any{"persistentvolumeclaims"},
+		"verbs": []any{"get", "patch", "delete"}}}
+	for _, o := range []*unstructured.Unstructured{role, given} {
+		if err := adminClient(t).Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { remove(t, o) })
+	}
+	volume := newObject("v1", "PersistentVolumeClaim", "data-postgres-0")
+	c := must(impersonate(admin, "system:authenticated"))(t)
+	eventually(t, func() error {
+		if err := patching(volume, annotationTo("a", "b"))(t.Context(), c); !strings.Contains(err.Error(), "cannot patch") {
+			return err
+		}
+		return nil
+	}, managed)
+	wantRefusal(t, patching(volume, `{"metadata":{"finalizers":["example.com/mine"]}}`)(t.Context(), c), managed)
+	wantRefusal(t, deletion(volume)(t.Context(), c), managed)
 }
 
 func TestOtherNamespacesAreLeftAlone(t *testing.T) {

@@ -6,9 +6,7 @@
 package api
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,39 +14,16 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/client-go/discovery"
+
+	"github.com/chattenant/chattenant/test/podsecurity"
 )
 
-// fixtures are upstream's own cases of the level restricted, of the newest version that the API server knows: pods that
-// it must refuse, and pods that it must not.
-func fixtures(t *testing.T, verdict string) map[string]*unstructured.Unstructured {
+// fixtures are upstream's own cases of the level restricted: pods that it must refuse, and pods that it must not.
+func fixtures(t *testing.T, says podsecurity.Verdict) map[string]*unstructured.Unstructured {
 	t.Helper()
-	const module = "k8s.io/pod-security-admission"
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	found, err := podsecurity.Fixtures(t.Context(), serverVersion(t), says)
 	if err != nil {
 		t.Fatal(err)
-	}
-	versions, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(out)), "test", "testdata", "restricted", "v1.*"))
-	if err != nil || len(versions) == 0 {
-		t.Fatalf("%d versions, error %v", len(versions), err)
-	}
-	newest := ""
-	for _, v := range versions {
-		if !serverVersion(t).LessThan(version.MustParseGeneric(filepath.Base(v))) && (newest == "" ||
-			version.MustParseGeneric(filepath.Base(newest)).LessThan(version.MustParseGeneric(filepath.Base(v)))) {
-			newest = v
-		}
-	}
-	files, err := filepath.Glob(filepath.Join(newest, verdict, "*.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := map[string]*unstructured.Unstructured{}
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		found[filepath.Base(newest)+" "+filepath.Base(file)] = decoded(t, content)[0]
 	}
 	return found
 }
@@ -70,7 +45,7 @@ func serverVersion(t *testing.T) *version.Version {
 // ask for, so that Pod Security alone has something to say.
 func TestEveryPodThatRestrictedRefusesIsRefusedInATenantsNamespace(t *testing.T) {
 	inTenantNamespace(t)
-	bad := fixtures(t, "fail")
+	bad := fixtures(t, podsecurity.Refused)
 	if len(bad) < 50 {
 		t.Errorf("only %d fixtures", len(bad))
 	}
@@ -91,7 +66,7 @@ func TestEveryPodThatRestrictedRefusesIsRefusedInATenantsNamespace(t *testing.T)
 // without them ours refuse it.
 func TestEveryPodThatRestrictedAllowsIsHeldToOurPoliciesOnly(t *testing.T) {
 	inTenantNamespace(t)
-	good := fixtures(t, "pass")
+	good := fixtures(t, podsecurity.Admitted)
 	if len(good) < 10 {
 		t.Errorf("only %d fixtures", len(good))
 	}
@@ -118,4 +93,21 @@ var asATenants = []change{
 	set("spec.serviceAccountName", "chatserver"), set("spec.automountServiceAccountToken", false),
 	set("spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms",
 		terms(demand(regionLabel, "In", "eu-central"))),
+	withoutDrivers,
+}
+
+// withoutDrivers takes the volumes away that only Pod Security allows.
+func withoutDrivers(t *testing.T, pod *unstructured.Unstructured) {
+	t.Helper()
+	volumes, _, err := unstructured.NestedSlice(pod.Object, "spec", "volumes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	volumes = slices.DeleteFunc(volumes, func(v any) bool {
+		volume, is := v.(map[string]any)
+		return is && (volume["csi"] != nil || volume["ephemeral"] != nil || volume["image"] != nil)
+	})
+	if len(volumes) > 0 {
+		set("spec.volumes", volumes)(t, pod)
+	}
 }

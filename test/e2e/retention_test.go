@@ -59,9 +59,12 @@ func TestARetainedTenantKeepsItsDataForWhoTakesItUpAgain(t *testing.T) {
 
 func TestADeletedTenantLeavesNothingInTheCluster(t *testing.T) {
 	t.Parallel()
+	disk := record(t, sectionBenchmarks, "MTB-1199: volumes are reclaimed by deletion, on the disk")
 	tenant := createReady(t, newTenant("deleted"))
 	converse(t, tenant.Name, "Will you forget me")
 	left := whatStays(t, tenant.Name)
+	written := leaveTrace(t, left.volume)
+	disk.opened("")
 	orderDeletion(t, tenant.Name)
 	eventually(t, removalPatience, "namespace and volume are gone", func(ctx context.Context) error {
 		if err := live.gone(ctx, &corev1.Namespace{}, naming.Namespace(tenant.Name)); err != nil {
@@ -69,6 +72,12 @@ func TestADeletedTenantLeavesNothingInTheCluster(t *testing.T) {
 		}
 		return live.gone(ctx, &corev1.PersistentVolume{}, left.volume)
 	})
+	// The next tenant gets one of these volumes.
+	if files := written.files(t); files != "" {
+		t.Errorf("what was in the tenant's volume is still in %s", files)
+		disk.otherwise("")
+	}
+	disk.refused("no volume of the node has what was in the tenant's")
 	hostClosed(t, tenant.Spec.Endpoint.Host)
 	nothingNamed(t, tenant.Name)
 }
