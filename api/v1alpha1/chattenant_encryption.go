@@ -22,8 +22,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.provider == 'Secret' || !has(self.secret)",message="secret is only allowed for provider Secret"
 // +kubebuilder:validation:XValidation:rule="(self.provider == 'VaultTransit') == has(self.vaultTransit)",message="vaultTransit is required for provider VaultTransit and only allowed there"
 // +kubebuilder:validation:XValidation:rule="(self.provider == 'KMS') == has(self.kms)",message="kms is required for provider KMS and only allowed there"
-// +kubebuilder:validation:XValidation:rule="self.?previous.orValue([]).all(p, p.?vaultTransit.?generation.orValue(p.?kms.?generation.orValue(1)) < self.?vaultTransit.?generation.orValue(self.?kms.?generation.orValue(self.?secret.?generation.orValue(1))))",message="keys in previous have lower generations than the key in use"
-// +kubebuilder:validation:XValidation:rule="self.?previous.orValue([]).all(p, self.?previous.orValue([]).exists_one(q, q.?vaultTransit.?generation.orValue(q.?kms.?generation.orValue(1)) == p.?vaultTransit.?generation.orValue(p.?kms.?generation.orValue(1))))",message="each key in previous has a generation of its own"
+// +kubebuilder:validation:XValidation:rule="!has(self.previous) || self.previous.all(p, (has(p.vaultTransit) ? p.vaultTransit.generation : p.kms.generation) < (has(self.vaultTransit) ? self.vaultTransit.generation : has(self.kms) ? self.kms.generation : has(self.secret) ? self.secret.generation : 1))",message="keys in previous have lower generations than the key in use"
+// +kubebuilder:validation:XValidation:rule="!has(self.previous) || self.previous.all(p, self.previous.exists_one(q, (has(q.vaultTransit) ? q.vaultTransit.generation : q.kms.generation) == (has(p.vaultTransit) ? p.vaultTransit.generation : p.kms.generation)))",message="each key in previous has a generation of its own"
 type Encryption struct {
 	// provider selects where the key lives.
 	// +required
@@ -165,7 +165,7 @@ type KMSKey struct {
 
 	// roleARN is the role that AWS lets the chat server's token assume. The token's audience is sts.amazonaws.com.
 	// +optional
-	// +kubebuilder:validation:MinLength=20
+	// +kubebuilder:validation:MinLength=32
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:Pattern=`^arn:[a-z-]+:iam::[0-9]{12}:role/[-+=,.@_/a-zA-Z0-9]+$`
 	RoleARN string `json:"roleARN,omitempty"`
@@ -174,7 +174,7 @@ type KMSKey struct {
 	// //iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER. The token's
 	// audience is this address, with https: before it.
 	// +optional
-	// +kubebuilder:validation:MinLength=80
+	// +kubebuilder:validation:MinLength=84
 	// +kubebuilder:validation:MaxLength=300
 	// +kubebuilder:validation:Pattern=`^//iam\.googleapis\.com/projects/[0-9]+/locations/global/workloadIdentityPools/[-a-z0-9]+/providers/[-a-z0-9]+$`
 	WorkloadIdentityProvider string `json:"workloadIdentityProvider,omitempty"`

@@ -65,8 +65,6 @@ func TestEveryPodOfATenantHasItsPlace(t *testing.T) {
 		{"under no account", set("spec.serviceAccountName", absent), knownAccount},
 		{"with a token", set("spec.automountServiceAccountToken", true), noAPIAccess},
 		{"with a token by default", set("spec.automountServiceAccountToken", absent), noAPIAccess},
-		{"with a projected token", set("spec.volumes", []any{map[string]any{"name": "token", "projected": map[string]any{
-			"sources": []any{map[string]any{"serviceAccountToken": map[string]any{"path": "token"}}}}}}), noAPIAccess},
 		{"in the host's network", set("spec.hostNetwork", true), "violates PodSecurity"},
 		{"with the host's files", set("spec.volumes", []any{map[string]any{"name": "host",
 			"hostPath": map[string]any{"path": "/"}}}), "violates PodSecurity"},
