@@ -14,7 +14,7 @@ const (
 	ConditionStalled = "Stalled"
 	// ConditionGuardrailsInPlace says that namespace, quota, accounts and network policies stand.
 	ConditionGuardrailsInPlace = "GuardrailsInPlace"
-	// ConditionEncryptionReady says that the key-encryption key exists.
+	// ConditionEncryptionReady says that the key-encryption key exists, or that the service it lives in may be reached.
 	ConditionEncryptionReady = "EncryptionReady"
 	// ConditionCertificatesReady says that every certificate is issued and valid.
 	ConditionCertificatesReady = "CertificatesReady"

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	tokensAlone   = "at most one projected volume, with tokens for key services alone"
+	tokensAlone   = "at most one volume with tokens, for key services alone"
 	notForTheAPI  = "a projected token names an audience that is not the Kubernetes API"
 	declaredToken = "a token of ChatTenant acme is for the key services of its spec.encryption"
 )
@@ -81,18 +81,27 @@ func TestOnlyChatServersHaveTokensAndOnlyForTheirKeyServices(t *testing.T) {
 			"name": "second", "projected": map[string]any{"sources": []any{vaults}}}), tokensAlone},
 		{"with something else", volumes(projecting(vaults, map[string]any{"secret": map[string]any{"name": "s"}})),
 			tokensAlone},
-		{"a projected volume without a token", volumes(projecting(map[string]any{"secret": map[string]any{"name": "s"}})),
-			tokensAlone},
+		{"beside a certificate of the pod's", volumes(projecting(vaults, map[string]any{"podCertificate": map[string]any{
+			"signerName": "example.test/signer", "keyType": "ED25519", "credentialBundlePath": "bundle"}})), tokensAlone},
 		{"for a day", volumes(projecting(tokenFor("vault.example", 86400))), tokensAlone},
 		{"for an hour and a second", volumes(projecting(vaults, tokenFor("vault.example", 3601))), tokensAlone},
 
+		{"for somebody else", volumes(projecting(tokenFor("vault.elsewhere.example", 3600))), declaredToken},
+		{"for somebody else as well", volumes(projecting(vaults, tokenFor("vault.elsewhere.example", 3600))), declaredToken},
+	})
+}
+
+// Here is no tenant that would declare anything: what is left holds wherever nobody does.
+func TestNoTokenOfATenantIsForTheKubernetesAPI(t *testing.T) {
+	inTenantNamespace(t)
+	vaults := tokenFor("vault.example", 3600)
+	testTokens(t, []tokenRow{
+		{"for somebody", set("spec.hostname", "one"), ""},
 		{"without an audience", volumes(projecting(vaults, tokenFor("", 3600))), notForTheAPI},
 		{"for the API", volumes(projecting(tokenFor("https://kubernetes.default.svc.cluster.local", 3600))), notForTheAPI},
 		{"for the API by its short name", volumes(projecting(vaults, tokenFor("kubernetes.default", 3600))), notForTheAPI},
 		{"for the API by an older name", volumes(projecting(tokenFor("api", 3600))), notForTheAPI},
-
-		{"for somebody else", volumes(projecting(tokenFor("vault.elsewhere.example", 3600))), declaredToken},
-		{"for somebody else as well", volumes(projecting(vaults, tokenFor("vault.elsewhere.example", 3600))), declaredToken},
+		{"for a name that only begins like it", volumes(projecting(tokenFor("kubernetes.example", 3600))), ""},
 	})
 }
 
@@ -101,7 +110,9 @@ func TestATenantWithoutAKeyServiceHasNoTokens(t *testing.T) {
 	tenant := changed(t, manifest(t, "chattenant"), set("metadata.name", "acme"),
 		set("spec.endpoint.host", "plain.acme.example"), generation(2))
 	ensure(t, adminClient(t), tenant)
-	eventually(t, func() error { return creation(tokenPod(t, set("spec.hostname", "one")))(t.Context(), as(t, replicaSets)) },
+	eventually(t, func() error {
+		return creation(tokenPod(t, set("spec.hostname", "one")))(t.Context(), as(t, replicaSets))
+	},
 		declaredToken)
 }
 

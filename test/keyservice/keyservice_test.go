@@ -67,7 +67,12 @@ func tenant(authority string) desired.Input {
 				},
 			},
 		},
-		Class: &v1alpha1.ChatTenantClass{}, Region: &v1alpha1.DataRegion{}, PostgresAddress: "10.96.0.10", KeyGeneration: 1,
+		Class: &v1alpha1.ChatTenantClass{},
+		Region: &v1alpha1.DataRegion{
+			ObjectMeta: metav1.ObjectMeta{Name: "eu-central"},
+			Spec:       v1alpha1.DataRegionSpec{DisplayName: "Frankfurt", Jurisdiction: "DE"},
+		},
+		PostgresAddress: "10.96.0.10", KeyGeneration: 1,
 		Egress: &desired.Egress{Address: "10.96.0.11", Recipients: []desired.Recipient{
 			{Name: "keys-eu", Endpoints: []v1alpha1.RecipientEndpoint{{Host: vaultHost, Port: vaultPort}}},
 		}},
@@ -147,7 +152,7 @@ func write(t *testing.T, file, content string) {
 type names struct{}
 
 func (names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
-	if host != vaultHost {
+	if strings.TrimSuffix(host, ".") != vaultHost {
 		return nil, errors.New("no such host")
 	}
 	return []netip.Addr{netip.MustParseAddr(vaultAddress)}, nil
