@@ -5,8 +5,8 @@ package v1alpha1
 
 import "slices"
 
-// awsTokenAudience is whom AWS wants a token to be for that is exchanged for a role's credentials.
-const awsTokenAudience = "sts.amazonaws.com"
+// awsAudience is whom AWS wants a token to be for that is exchanged for a role's credentials.
+const awsAudience = "sts.amazonaws.com"
 
 // NewestKey is the generation of the key-encryption key that a tenant declares, counted from 1. Nil declares the first.
 func (e *Encryption) NewestKey() int64 {
@@ -75,7 +75,7 @@ func (k *ExternalKey) TokenAudience() string {
 	case k.KMS == nil:
 		return ""
 	case k.KMS.RoleARN != "":
-		return awsTokenAudience
+		return awsAudience
 	}
 	return "https:" + k.KMS.WorkloadIdentityProvider
 }

@@ -15,8 +15,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// apiAudiences are those of the operator's own token, and so of tokens that the API server takes. Whoever is known to it
-// by something else than a ServiceAccount's token, a developer's certificate say, learns of none.
+// apiAudiences are those of the operator's own token, and so of tokens that the API server takes. Whoever is known to
+// it by something else than a ServiceAccount's token, a developer's certificate say, learns of none.
 func apiAudiences(config *rest.Config) ([]string, error) {
 	token := config.BearerToken
 	if config.BearerTokenFile != "" {
@@ -28,7 +28,8 @@ func apiAudiences(config *rest.Config) ([]string, error) {
 	}
 	// Whether the token is genuine is the API server's to say, with every request.
 	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{
-		jose.RS256, jose.RS384, jose.RS512, jose.ES256, jose.ES384, jose.ES512, jose.PS256, jose.PS384, jose.PS512, jose.EdDSA,
+		jose.RS256, jose.RS384, jose.RS512, jose.ES256, jose.ES384, jose.ES512, jose.PS256, jose.PS384, jose.PS512,
+		jose.EdDSA,
 	})
 	if err != nil {
 		// No JWT is no token of a ServiceAccount. The error may quote it.

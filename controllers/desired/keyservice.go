@@ -17,7 +17,7 @@ import (
 const (
 	// keyTokenVolume holds a token of the chat server's ServiceAccount for each key service, and nothing else.
 	keyTokenVolume = "key-service-token"
-	keyTokenDir    = "/var/run/chattenant/key-service"
+	keyServiceDir    = "/var/run/chattenant/key-service"
 	// keyTokenSeconds is how long a token is worth something to whoever gets hold of it. The chat server asks the service
 	// once an hour; kubelet renews the token after four fifths of this time. Admission takes ten minutes to an hour.
 	keyTokenSeconds = 3600
@@ -74,7 +74,7 @@ func keyTokenMounts(in Input) []*corev1ac.VolumeMountApplyConfiguration {
 	if len(externalKeys(in)) == 0 {
 		return nil
 	}
-	return one(readOnly(keyTokenVolume, keyTokenDir))
+	return one(readOnly(keyTokenVolume, keyServiceDir))
 }
 
 func keyTokenFile(key *v1alpha1.ExternalKey) string {
@@ -87,7 +87,7 @@ func vaultCAFile(key *v1alpha1.ExternalKey) string {
 
 // externalSealing is how the chat server reaches a key.
 func externalSealing(key *v1alpha1.ExternalKey) serverconfig.KeyEncryptionKey {
-	token := keyTokenDir + "/" + keyTokenFile(key)
+	token := keyServiceDir + "/" + keyTokenFile(key)
 	if vault := key.VaultTransit; vault != nil {
 		return serverconfig.KeyEncryptionKey{VaultTransit: &serverconfig.VaultTransit{
 			Generation: vault.Generation, Address: vault.Address, MountPath: vault.MountPath, Key: vault.Key,

@@ -15,8 +15,8 @@ import (
 	"github.com/chattenant/chattenant/api/v1alpha1"
 )
 
-// CheckKeys finds what no schema can: a field of a key outside of the namespace that the chat server could not use, or a
-// token for the Kubernetes API itself, whose audiences apiAudiences are. The error names the field and what is wrong.
+// CheckKeys finds what no schema can: a field of a key outside of the namespace that the chat server could not use, or
+// a token for the Kubernetes API itself, whose audiences apiAudiences are. The error names the field and what is wrong.
 func CheckKeys(encryption *v1alpha1.Encryption, apiAudiences []string) error {
 	for _, key := range encryption.Externals() {
 		if _, err := KeyNeeds(encryption, key.Generation()); err != nil {
