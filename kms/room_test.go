@@ -23,9 +23,9 @@ import (
 // controllers/desired/keyservice.go.
 const room = 32 << 10
 
-// TestTheProgramStaysWithinItsRoomAndNeedsNoFiles runs it as the chat server's pod does, and with less: as that user, in
-// a root file system that holds the program and the token and cannot be written. Tests that may not do so leave it where
-// it is and measure only.
+// TestTheProgramStaysWithinItsRoomAndNeedsNoFiles runs it as the chat server's pod does, and with less: as that user,
+// in a root file system that holds the program and the token and cannot be written. Tests that may not do so leave it
+// where it is and measure only.
 func TestTheProgramStaysWithinItsRoomAndNeedsNoFiles(t *testing.T) {
 	both(t, func(t *testing.T, cloud *clouddouble.Cloud, uri string) {
 		root := t.TempDir()

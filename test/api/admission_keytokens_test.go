@@ -70,7 +70,8 @@ func TestOnlyChatServersHaveTokensAndOnlyForTheirKeyServices(t *testing.T) {
 	testTokens(t, []tokenRow{
 		{"for the key of before", set("spec.hostname", "one"), ""},
 		{"for the key in use", volumes(projecting(clouds)), ""},
-		{"for both, and one of long before", volumes(projecting(vaults, clouds, tokenFor("https:"+googleProvider, 3600))), ""},
+		{"for both, and one of long before",
+			volumes(projecting(vaults, clouds, tokenFor("https:"+googleProvider, 3600))), ""},
 
 		{"of the database", as("postgres", "postgres"), noAPIAccess},
 		{"of the egress gateway", as("egress", "egress"), noAPIAccess},

@@ -131,9 +131,11 @@ func TestAProperChatTenantIsAccepted(t *testing.T) {
 		{name: "with a key in Vault from the beginning", offered: []change{vaultKey(1)}},
 		{name: "with a key in AWS", offered: []change{keys("kms", awsKey(1))}},
 		{name: "with a key in Google", offered: []change{keys("kms", googleKey(1))}},
-		{name: "that takes up data of a key in Vault, and one in a Secret", offered: []change{keys("kms", googleKey(3), vault(2))}},
+		{name: "that takes up data of a key in Vault, and one in a Secret",
+			offered: []change{keys("kms", googleKey(3), vault(2))}},
 		{name: "when it moves to Vault", stored: asIs, offered: []change{vaultKey(2)}},
-		{name: "when it moves on to a cloud", stored: []change{vaultKey(2)}, offered: []change{keys("kms", awsKey(3), vault(2))}},
+		{name: "when it moves on to a cloud", stored: []change{vaultKey(2)},
+			offered: []change{keys("kms", awsKey(3), vault(2))}},
 		{name: "when it moves back to a Secret", stored: []change{keys("kms", awsKey(3), vault(2))},
 			offered: []change{keys("secret", map[string]any{"generation": 4}, aws(3), vault(2))}},
 		{name: "when its Vault has another address, login and authority", stored: []change{vaultKey(1)}, offered: []change{

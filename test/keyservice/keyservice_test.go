@@ -162,7 +162,8 @@ func (names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error
 func startGateway(t *testing.T, ca *certtest.CA, leadsTo string) (gateway *egress.Server, address string) {
 	t.Helper()
 	dir := t.TempDir()
-	pair := ca.Write(t, dir, certtest.Leaf{CommonName: "egress", Hosts: []string{naming.ServiceHost("acme", naming.Egress)}})
+	host := naming.ServiceHost("acme", naming.Egress)
+	pair := ca.Write(t, dir, certtest.Leaf{CommonName: "egress", Hosts: []string{host}})
 	credentials, err := egress.NewCredentials(egress.CredentialFiles{
 		CertFile: pair.CertFile, KeyFile: pair.KeyFile, CAFile: ca.WriteCert(t, filepath.Join(dir, "ca.crt")),
 	})

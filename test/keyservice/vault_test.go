@@ -82,7 +82,8 @@ func startVault(t *testing.T, ca *certtest.CA, subject, audience string) *vault 
 func (v *vault) run(t *testing.T, ca *certtest.CA) {
 	t.Helper()
 	dir := t.TempDir()
-	pair := ca.Write(t, filepath.Join(dir, "server"), certtest.Leaf{CommonName: "vault", Hosts: []string{vaultHost, "127.0.0.1"}})
+	leaf := certtest.Leaf{CommonName: "vault", Hosts: []string{vaultHost, "127.0.0.1"}}
+	pair := ca.Write(t, filepath.Join(dir, "server"), leaf)
 	// Not the test's context: it ends before the clean-up.
 	process := exec.Command(buildVault(t), "-data="+filepath.Join(dir, "data"), //nolint:noctx // See above.
 		"-certificate="+pair.CertFile, "-key="+pair.KeyFile)
