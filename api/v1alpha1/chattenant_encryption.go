@@ -62,7 +62,7 @@ type SecretKey struct {
 }
 
 // ExternalKey is a key that lives outside of the tenant's namespace; exactly one place is set.
-// +kubebuilder:validation:XValidation:rule="has(self.vaultTransit) != has(self.kms)",message="exactly one of vaultTransit and kms must be set"
+// +kubebuilder:validation:ExactlyOneOf=vaultTransit;kms
 type ExternalKey struct {
 	// vaultTransit is a transit key of Vault or OpenBao.
 	// +optional

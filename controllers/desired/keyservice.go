@@ -17,7 +17,7 @@ import (
 const (
 	// keyTokenVolume holds a token of the chat server's ServiceAccount for each key service, and nothing else.
 	keyTokenVolume = "key-service-token"
-	keyServiceDir    = "/var/run/chattenant/key-service"
+	keyServiceDir  = "/var/run/chattenant/key-service"
 	// keyTokenSeconds is how long a token is worth something to whoever gets hold of it. The chat server asks the service
 	// once an hour; kubelet renews the token after four fifths of this time. Admission takes ten minutes to an hour.
 	keyTokenSeconds = 3600

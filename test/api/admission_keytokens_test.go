@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	tokensAlone   = "at most one volume with tokens, for key services alone"
-	notForTheAPI  = "a projected token names an audience that is not the Kubernetes API"
-	declaredToken = "a token of ChatTenant acme is for the key services of its spec.encryption"
+	volumeAlone  = "at most one volume with tokens, for key services alone"
+	notForTheAPI = "a projected token names an audience that is not the Kubernetes API"
+	onlyDeclared = "a token of ChatTenant acme is for the key services of its spec.encryption"
 )
 
 // tokenFor is a source of a projected volume.
@@ -79,16 +79,16 @@ func TestOnlyChatServersHaveTokensAndOnlyForTheirKeyServices(t *testing.T) {
 		{"beside the API's own", set("spec.automountServiceAccountToken", true), noAPIAccess},
 
 		{"in two volumes", volumes(projecting(vaults), map[string]any{
-			"name": "second", "projected": map[string]any{"sources": []any{vaults}}}), tokensAlone},
+			"name": "second", "projected": map[string]any{"sources": []any{vaults}}}), volumeAlone},
 		{"with something else", volumes(projecting(vaults, map[string]any{"secret": map[string]any{"name": "s"}})),
-			tokensAlone},
+			volumeAlone},
 		{"beside a certificate of the pod's", volumes(projecting(vaults, map[string]any{"podCertificate": map[string]any{
-			"signerName": "example.test/signer", "keyType": "ED25519", "credentialBundlePath": "bundle"}})), tokensAlone},
-		{"for a day", volumes(projecting(tokenFor("vault.example", 86400))), tokensAlone},
-		{"for an hour and a second", volumes(projecting(vaults, tokenFor("vault.example", 3601))), tokensAlone},
+			"signerName": "example.test/signer", "keyType": "ED25519", "credentialBundlePath": "bundle"}})), volumeAlone},
+		{"for a day", volumes(projecting(tokenFor("vault.example", 86400))), volumeAlone},
+		{"for an hour and a second", volumes(projecting(vaults, tokenFor("vault.example", 3601))), volumeAlone},
 
-		{"for somebody else", volumes(projecting(tokenFor("vault.elsewhere.example", 3600))), declaredToken},
-		{"for somebody else as well", volumes(projecting(vaults, tokenFor("vault.elsewhere.example", 3600))), declaredToken},
+		{"for somebody else", volumes(projecting(tokenFor("vault.elsewhere.example", 3600))), onlyDeclared},
+		{"for somebody else as well", volumes(projecting(vaults, tokenFor("vault.elsewhere.example", 3600))), onlyDeclared},
 	})
 }
 
@@ -114,7 +114,7 @@ func TestATenantWithoutAKeyServiceHasNoTokens(t *testing.T) {
 	eventually(t, func() error {
 		return creation(tokenPod(t, set("spec.hostname", "one")))(t.Context(), as(t, replicaSets))
 	},
-		declaredToken)
+		onlyDeclared)
 }
 
 type tokenRow struct {
