@@ -198,6 +198,8 @@ func TestATenantMovesToAKeyServiceAndBack(t *testing.T) {
 	// Nothing moves while the way there is closed.
 	change(t, tenant, func(s *v1alpha1.ChatTenantSpec) { s.Encryption = inVault(keeper, 2) })
 	wantStalled(t, tenant, v1alpha1.ReasonRecipientNotDeclared)
+	wantUncovered(t, tenant, v1alpha1.ConditionEncryptionReady)
+	wantKey(t, tenant, v1alpha1.EncryptionSecret, 1, 1)
 	if sealing, after := keysGiven(t, tenant); after.Generation != before.Generation || sealing.SecretKey == nil {
 		t.Errorf("the chat server was changed to %+v", sealing)
 	}
