@@ -173,6 +173,7 @@ func TestAKeyServiceIsUsedOnlyWhileARecipientCoversIt(t *testing.T) {
 func objectedKeeper(t *testing.T, tenant, keeper string, generation int64) {
 	t.Helper()
 	reportedChatServer(t, tenant)
+	wantKey(t, tenant, v1alpha1.EncryptionVaultTransit, 1, 1)
 	change(t, tenant, func(s *v1alpha1.ChatTenantSpec) { s.SubProcessors.Use = nil })
 	wantOpen(t, tenant)
 	wantStalled(t, tenant, v1alpha1.ReasonRecipientNotDeclared)
