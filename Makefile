@@ -137,8 +137,8 @@ test-postgres: ## Test the chat server, its bench and the database's set-up agai
 	go test -tags postgres ./controllers/desired
 
 .PHONY: test-vault
-test-vault: ## Test the provider of Vault's transit engine against a real Vault, built from source
-	go test -tags vault -count=1 -timeout=40m -run Vault ./chatserver/seal/kek
+test-vault: ## Test the provider of Vault's transit engine, and what is rendered for it, against a real Vault, built from source
+	go test -tags vault -count=1 -timeout=40m -run Vault ./chatserver/seal/kek ./test/keyservice
 
 .PHONY: test-chaos
 test-chaos: ## Break chat servers and PostgreSQL for a minute and check that nothing acknowledged is lost

@@ -129,6 +129,17 @@ type Encryption struct {
 	// KeyGeneration counts that key's rotations, from 1. It is absent until the first key is in use.
 	KeyGeneration int64      `json:"keyGeneration,omitempty"`
 	LastRotation  *time.Time `json:"lastRotation,omitempty"`
+	// KeyService is who has the key, where it is not a Secret of the tenant's own.
+	KeyService *KeyService `json:"keyService,omitempty"`
+}
+
+// KeyService holds a key-encryption key that it does not give away: it wraps and unwraps for the tenant.
+type KeyService struct {
+	// Hosts are those by which it is reached, host:port.
+	Hosts []string `json:"hosts"`
+	// HeldBy are the recipients, by the names of their records, that these hosts belong to. There is none while nobody is
+	// declared for them.
+	HeldBy []string `json:"heldBy,omitempty"`
 }
 
 // Retention says after how many days data is deleted. Without a number nothing of that kind is deleted by its age.

@@ -36,10 +36,11 @@ func full() trust.Document {
 				NoticedAt: "2026-10-01", EffectiveFrom: "2026-11-01", Agreement: "https://mail.example/dpa",
 			},
 		}},
-		Encryption: trust.Encryption{KeyProvider: "Secret", KeyGeneration: 2, LastRotation: &when},
-		Retention:  trust.Retention{TranscriptDays: 1, ContactDays: 2, AttachmentDays: 3, AuditDays: 30},
-		Backups:    trust.Backups{EveryHours: 24, KeepDays: 30},
-		Proofs:     []trust.Proof{{Name: "IsolationVerified", Holds: "True", Reason: "Closed", Since: when, Checked: &when}},
+		Encryption: trust.Encryption{KeyProvider: "Secret", KeyGeneration: 2, LastRotation: &when,
+			KeyService: &trust.KeyService{Hosts: []string{"vault.example:8200"}, HeldBy: []string{"keys-eu"}}},
+		Retention: trust.Retention{TranscriptDays: 1, ContactDays: 2, AttachmentDays: 3, AuditDays: 30},
+		Backups:   trust.Backups{EveryHours: 24, KeepDays: 30},
+		Proofs:    []trust.Proof{{Name: "IsolationVerified", Holds: "True", Reason: "Closed", Since: when, Checked: &when}},
 	}
 }
 

@@ -14,7 +14,7 @@ const (
 	ConditionStalled = "Stalled"
 	// ConditionGuardrailsInPlace says that namespace, quota, accounts and network policies stand.
 	ConditionGuardrailsInPlace = "GuardrailsInPlace"
-	// ConditionEncryptionReady says that the key-encryption key exists.
+	// ConditionEncryptionReady says that the key-encryption key exists, or that the service it lives in may be reached.
 	ConditionEncryptionReady = "EncryptionReady"
 	// ConditionCertificatesReady says that every certificate is issued and valid.
 	ConditionCertificatesReady = "CertificatesReady"
@@ -84,6 +84,10 @@ const (
 	ReasonGuardrailsApplied = "GuardrailsApplied"
 	// ReasonKeyCreated: the key-encryption key was created.
 	ReasonKeyCreated = "KeyCreated"
+	// ReasonKeyDeclared: the key-encryption key lives in a key service, which an effective recipient covers.
+	ReasonKeyDeclared = "KeyDeclared"
+	// ReasonKeyInvalid: a field of spec.encryption cannot be used; the message names it.
+	ReasonKeyInvalid = "KeyInvalid"
 	// ReasonCertificatesIssued: every certificate is issued and valid.
 	ReasonCertificatesIssued = "CertificatesIssued"
 	// ReasonCertificatesPending: cert-manager has not issued a certificate yet; the message quotes it.

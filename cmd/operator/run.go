@@ -35,6 +35,10 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	audiences, err := apiAudiences(mgr.GetConfig())
+	if err != nil {
+		return err
+	}
 	reconciler := &tenant.Reconciler{
 		Client:     mgr.GetClient(),
 		Live:       mgr.GetAPIReader(),
@@ -45,6 +49,8 @@ func run(ctx context.Context, o options) error {
 		Random:     rand.Reader,
 		System:     o.system,
 		PublicPort: o.publicPort,
+
+		APIAudiences: audiences,
 	}
 	if err := reconciler.SetupWithManager(ctx, mgr, o.workers); err != nil {
 		return err

@@ -28,9 +28,9 @@ const (
 )
 
 // ChatServer is the tenant's chat server. It returns nil while the address of the database, or of the egress gateway
-// where there is one, is unknown: the pods' hosts file has to hold it.
+// where there is one, is unknown: the pods' hosts file has to hold it. Nor is there one without a way to its key.
 func ChatServer(in Input) []Object {
-	if in.PostgresAddress == "" || in.Egress != nil && in.Egress.Address == "" {
+	if in.PostgresAddress == "" || in.Egress != nil && in.Egress.Address == "" || in.Egress == nil && needsWayOut(in) {
 		return nil
 	}
 	files := chatServerFiles(in)
@@ -90,6 +90,7 @@ func chatServerPod(in Input) *corev1ac.PodSpecApplyConfiguration {
 			secretVolume("tls", certEndpoint),
 			secretVolume("postgres-client", certPostgresClient)).
 		WithVolumes(keyVolumes(in)...).
+		WithVolumes(keyTokenVolumes(in)...).
 		WithVolumes(egressClientVolumes(in)...)
 }
 
@@ -107,7 +108,7 @@ func hostAliases(in Input) []*corev1ac.HostAliasApplyConfiguration {
 }
 
 func keyVolumes(in Input) (volumes []*corev1ac.VolumeApplyConfiguration) {
-	for _, generation := range keyGenerations(in) {
+	for _, generation := range secretGenerations(in) {
 		name, _ := keyVolume(generation)
 		volumes = append(volumes, secretVolume(name, keySecretName(generation)))
 	}
@@ -115,7 +116,7 @@ func keyVolumes(in Input) (volumes []*corev1ac.VolumeApplyConfiguration) {
 }
 
 func keyMounts(in Input) (mounts []*corev1ac.VolumeMountApplyConfiguration) {
-	for _, generation := range keyGenerations(in) {
+	for _, generation := range secretGenerations(in) {
 		mounts = append(mounts, readOnly(keyVolume(generation)))
 	}
 	return mounts
@@ -125,7 +126,7 @@ func chatServerContainer(in Input) *corev1ac.ContainerApplyConfiguration {
 	s := chatServerSizes(in)
 	return container(componentChatServer, string(in.Class.Spec.Images.ChatServer), s).
 		WithArgs("serve", "--config", chatServerConfigDir+"/"+chatServerConfig).
-		WithEnv(corev1ac.EnvVar().WithName("GOMEMLIMIT").WithValue(s.goMemoryLimit())).
+		WithEnv(corev1ac.EnvVar().WithName("GOMEMLIMIT").WithValue(s.without(helperMemory(in)).goMemoryLimit())).
 		WithPorts(
 			containerPort("https", naming.ChatServerPort),
 			containerPort("health", naming.ChatServerHealthPort)).
@@ -141,6 +142,7 @@ func chatServerContainer(in Input) *corev1ac.ContainerApplyConfiguration {
 			readOnly("tls", endpointTLSDir),
 			readOnly("postgres-client", postgresClientDir)).
 		WithVolumeMounts(keyMounts(in)...).
+		WithVolumeMounts(keyTokenMounts(in)...).
 		WithVolumeMounts(egressClientMounts(in)...)
 }
 

@@ -44,7 +44,13 @@ func poolSize(in Input) int32 {
 func chatServerFiles(in Input) map[string]string {
 	// The type holds strings, integers and lists of them: nothing that could fail to marshal.
 	data, _ := yaml.Marshal(serverConfig(in))
-	return map[string]string{chatServerConfig: string(data)}
+	files := map[string]string{chatServerConfig: string(data)}
+	for _, key := range externalKeys(in) {
+		if key.VaultTransit != nil {
+			files[vaultCAFile(key)] = key.VaultTransit.CABundle
+		}
+	}
+	return files
 }
 
 func serverConfig(in Input) serverconfig.ChatServerConfiguration {
@@ -121,6 +127,10 @@ func serverEgress(in Input) *egressconfig.Client {
 func serverSealing(in Input) serverconfig.Sealing {
 	var keys []serverconfig.KeyEncryptionKey
 	for _, generation := range keyGenerations(in) {
+		if key := in.Tenant.Spec.Encryption.External(generation); key != nil {
+			keys = append(keys, externalSealing(key))
+			continue
+		}
 		_, directory := keyVolume(generation)
 		keys = append(keys, serverconfig.KeyEncryptionKey{SecretKey: &serverconfig.SecretKey{
 			File: directory + "/" + keyFile, Generation: generation,

@@ -50,7 +50,8 @@ type Input struct {
 	PostgresAddress string
 	// Egress is the tenant's egress gateway, nil where it has none.
 	Egress *Egress
-	// KeyGeneration is that of the newest key-encryption key, counted from 1. The Secrets of all of them exist.
+	// KeyGeneration is that of the newest key-encryption key that is ready to be used, counted from 1. The Secrets of all
+	// that are in Secrets exist.
 	KeyGeneration int64
 }
 

@@ -4,6 +4,7 @@
 package desired
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,6 +41,13 @@ func keyGenerations(in Input) []int64 {
 		all = append(all, generation)
 	}
 	return all
+}
+
+// secretGenerations are those of them that are Secrets.
+func secretGenerations(in Input) []int64 {
+	return slices.DeleteFunc(keyGenerations(in), func(generation int64) bool {
+		return in.Tenant.Spec.Encryption.External(generation) != nil
+	})
 }
 
 // Keys is the Secret with the tenant's key-encryption key of a generation, 32 random bytes. It is created once and

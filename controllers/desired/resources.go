@@ -34,15 +34,35 @@ func (s sizes) withScratch() sizes {
 	return s
 }
 
-// chatServerSizes are what the class sets, over what one chat server with a few hundred open conversations needs.
+// chatServerSizes are what the class sets, over what one chat server with a few hundred open conversations needs, and
+// room for the helper where there is one.
 func chatServerSizes(in Input) sizes {
-	return sizes{
+	s := sizes{
 		requests: corev1.ResourceList{
 			corev1.ResourceCPU:    resource.MustParse("25m"),
 			corev1.ResourceMemory: resource.MustParse("32Mi"),
 		},
 		limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("128Mi")},
 	}.with(in.Class.Spec.ChatServer.Resources).withScratch()
+	limit := s.limits[corev1.ResourceMemory]
+	limit.Add(helperMemory(in))
+	s.limits[corev1.ResourceMemory] = limit
+	return s
+}
+
+// helperMemory is the memory that the chat server must leave to the helper.
+func helperMemory(in Input) resource.Quantity {
+	if runsHelper(in) {
+		return kmsHeadroom()
+	}
+	return resource.Quantity{}
+}
+
+// without leaves part of the memory to somebody else.
+func (s sizes) without(memory resource.Quantity) sizes {
+	limit := s.limits.Memory().DeepCopy()
+	limit.Sub(memory)
+	return sizes{requests: s.requests, limits: corev1.ResourceList{corev1.ResourceMemory: limit}}
 }
 
 // postgresSizes are what the class sets, over what the configuration in postgres/postgresql.conf needs.

@@ -39,6 +39,8 @@ func scenarios() []scenario {
 		{"one-recipient", recipientInput(), everything(recipientInput())},
 		{"several-ports", recipientsInput(), everything(recipientsInput())},
 		{"no-recipient-effective", closed, everything(closed)},
+		{"key-in-vault", vaultInput(), everything(vaultInput())},
+		{"key-moved-to-cloud", cloudInput(), everything(cloudInput())},
 		{"minimal-eu", minimal, everything(minimal)},
 		{"full-us", full, everything(full)},
 		{"address-unknown", unknown, []phase{
@@ -84,7 +86,7 @@ func probesOf(in Input) (probes []Object) {
 }
 
 func keysOf(in Input) (out []any) {
-	for _, generation := range keyGenerations(in) {
+	for _, generation := range secretGenerations(in) {
 		out = append(out, secretWithKind(Keys(in, generation, make([]byte, 32))))
 	}
 	return out

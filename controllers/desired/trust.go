@@ -31,6 +31,9 @@ type TrustFacts struct {
 	Status *v1alpha1.ChatTenantStatus
 	// Records are the SubProcessors that the status names, by name; those that were deleted are missing.
 	Records map[string]*v1alpha1.SubProcessor
+	// KeyHosts are the hosts, host:port, of the service that has the key which wraps the keysets, none for a Secret.
+	// KeyHeldBy are the recipients whose endpoints these are.
+	KeyHosts, KeyHeldBy []string
 }
 
 // proofs are the conditions that the document tells of, in this order.
@@ -62,7 +65,7 @@ func trustDocument(in Input, facts TrustFacts) *trust.Document {
 		},
 		Jurisdictions: trustJurisdictions(spec.Residency),
 		SubProcessors: trustRecipients(facts),
-		Encryption:    trustEncryption(in.Tenant, facts.Status.Encryption),
+		Encryption:    trustEncryption(in.Tenant, facts),
 		Retention:     trustRetention(spec.Privacy.Retention),
 		Backups:       trustBackups(spec.Backup),
 		Proofs:        trustProofs(facts.Status),
@@ -123,18 +126,25 @@ func trustRecord(record *v1alpha1.SubProcessor) *trust.Record {
 	}
 }
 
-func trustEncryption(tenant *v1alpha1.ChatTenant, status *v1alpha1.EncryptionStatus) trust.Encryption {
-	provider := v1alpha1.EncryptionSecret
-	if e := tenant.Spec.Encryption; e != nil {
-		provider = e.Provider
+// trustEncryption tells of the key that wraps the keysets: during a rotation that is still the one of before.
+func trustEncryption(tenant *v1alpha1.ChatTenant, facts TrustFacts) trust.Encryption {
+	declared, status := tenant.Spec.Encryption, facts.Status.Encryption
+	out := trust.Encryption{KeyProvider: string(declared.External(ActiveKey(tenant, facts.Status)).Provider())}
+	if len(facts.KeyHosts) > 0 {
+		out.KeyService = &trust.KeyService{Hosts: sorted(facts.KeyHosts), HeldBy: facts.KeyHeldBy}
 	}
-	if status == nil {
-		return trust.Encryption{KeyProvider: string(provider)}
+	if status != nil {
+		out.KeyGeneration, out.LastRotation = status.ActiveGeneration, moment(status.LastRotationTime)
 	}
-	return trust.Encryption{
-		KeyProvider: string(status.Provider), KeyGeneration: status.ActiveGeneration,
-		LastRotation: moment(status.LastRotationTime),
+	return out
+}
+
+// ActiveKey is the generation of the key that wraps the keysets, as far as the status knows, else the newest declared.
+func ActiveKey(tenant *v1alpha1.ChatTenant, status *v1alpha1.ChatTenantStatus) int64 {
+	if status.Encryption != nil && status.Encryption.ActiveGeneration > 0 {
+		return status.Encryption.ActiveGeneration
 	}
+	return tenant.Spec.Encryption.NewestKey()
 }
 
 func trustRetention(r *v1alpha1.Retention) trust.Retention {

@@ -43,6 +43,12 @@ func trustFacts(in Input) TrustFacts {
 	facts.Status.Encryption = &v1alpha1.EncryptionStatus{
 		Provider: v1alpha1.EncryptionSecret, KeyGeneration: 3, ActiveGeneration: 2, LastRotationTime: &found,
 	}
+	if in.Tenant.Spec.Encryption.NewestKey() == 1 {
+		facts.Status.Encryption.ActiveGeneration = 1
+	}
+	if in.Tenant.Spec.Encryption.External(facts.Status.Encryption.ActiveGeneration) != nil {
+		facts.KeyHosts, facts.KeyHeldBy = []string{"vault.keys.example:8200"}, []string{"crm-eu"}
+	}
 	facts.Status.SubProcessors = []v1alpha1.SubProcessorStatus{
 		{Name: "mail-relay-eu", State: v1alpha1.RecipientEffective, Since: &found},
 		{Name: "crm-eu", State: v1alpha1.RecipientPending, ExpectedFrom: "2026-12-01"},

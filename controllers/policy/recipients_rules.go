@@ -57,12 +57,14 @@ func chainWithin(records map[string]*v1alpha1.SubProcessor, name string, allowed
 }
 
 func egressImageKnown(in Input) (string, string, bool) {
-	if in.Class == nil || !in.Recipients.Declared {
+	// A field that cannot be understood is reported where it is used.
+	needs, _ := Needs(in.Tenant)
+	if in.Class == nil || !in.Recipients.Declared && len(needs) == 0 {
 		return "", "", false
 	}
-	return v1alpha1.ReasonEgressImageMissing, fmt.Sprintf(
-		"A recipient in spec.subProcessors.use has endpoints, which only an egress gateway can open. Set "+
-			"spec.images.egressGateway of ChatTenantClass %q", in.Class.Name), in.Class.Spec.Images.EgressGateway == ""
+	message := fmt.Sprintf("A recipient in spec.subProcessors.use has endpoints, or spec.encryption a key service, which "+
+		"only an egress gateway can open. Set spec.images.egressGateway of ChatTenantClass %q", in.Class.Name)
+	return v1alpha1.ReasonEgressImageMissing, message, in.Class.Spec.Images.EgressGateway == ""
 }
 
 // created says whether the tenant has begun to exist: its namespace was made for it, not for one whose data it takes

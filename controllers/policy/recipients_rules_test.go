@@ -60,6 +60,12 @@ func TestRecipientsAmongThePrerequisites(t *testing.T) {
 		{"no image, nothing to reach", records(record("mail", "", func(s *v1alpha1.SubProcessorSpec) { s.Endpoints = nil })),
 			func(input *Input) { input.Class.Spec.Images.EgressGateway = "" }, "", ""},
 
+		{"no image to reach a key service with", nil, func(input *Input) {
+			input.Class.Spec.Images.EgressGateway = ""
+			input.Tenant.Spec.SubProcessors, input.Recipients = nil, Recipients{}
+			input.Tenant.Spec.Encryption = vault("https://vault.example:8200")
+		}, v1alpha1.ReasonEgressImageMissing, "images.egressGateway"},
+
 		{"a backup store inside", records(record("mail", "")), store("mail"), "", ""},
 		{"a backup store outside", records(record("mail", ""), record("tape", "", in("DE", "US"))), store("tape"),
 			v1alpha1.ReasonResidencyViolated, `"tape"`},
@@ -106,7 +112,7 @@ func TestEveryNeedNamesItsFieldAndIsCoveredExactly(t *testing.T) {
 		{"another host", vault("https://vault.elsewhere.example:8200"), []string{"vault.elsewhere.example:8200"}},
 		{"a host below a declared one", vault("https://a.vault.example:8200"), []string{"a.vault.example:8200"}},
 		{"each host of a cloud's key", &v1alpha1.Encryption{KMS: &v1alpha1.KMSKey{
-			URI: "aws-kms://arn:aws:kms:eu-central-1:111122223333:key/0a000000-0000-4000-8000-000000000000",
+			Generation: 1, URI: "aws-kms://arn:aws:kms:eu-central-1:111122223333:key/0a000000-0000-4000-8000-000000000000",
 		}}, []string{"sts.eu-central-1.amazonaws.com:443"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -135,7 +141,7 @@ func TestEveryNeedNamesItsFieldAndIsCoveredExactly(t *testing.T) {
 
 func TestAKeyThatCannotBeUnderstoodIsAnError(t *testing.T) {
 	for _, e := range []*v1alpha1.Encryption{
-		{KMS: &v1alpha1.KMSKey{URI: "aws-kms://alias/mine"}}, vault("https://vault.example:99999"),
+		{KMS: &v1alpha1.KMSKey{Generation: 1, URI: "aws-kms://alias/mine"}}, vault("https://vault.example:99999"),
 	} {
 		if needs, err := Needs(&v1alpha1.ChatTenant{Spec: v1alpha1.ChatTenantSpec{Encryption: e}}); err == nil {
 			t.Errorf("%+v needs %v", e, needs)
@@ -144,7 +150,7 @@ func TestAKeyThatCannotBeUnderstoodIsAnError(t *testing.T) {
 }
 
 func vault(address string) *v1alpha1.Encryption {
-	return &v1alpha1.Encryption{VaultTransit: &v1alpha1.VaultTransit{Address: address}}
+	return &v1alpha1.Encryption{VaultTransit: &v1alpha1.VaultTransit{Generation: 1, Address: address}}
 }
 
 // TestAdmissionAndTheOperatorKnowTheSameMembers reads the policy, because CEL can import nothing.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/chattenant/chattenant/api/v1alpha1"
 	"github.com/chattenant/chattenant/controllers/desired"
+	"github.com/chattenant/chattenant/controllers/policy"
 )
 
 // firstKeyGeneration is that of the key a tenant is born with.
@@ -22,27 +23,43 @@ const firstKeyGeneration = 1
 // keySize is that of an AES-256 key, in bytes.
 const keySize = sha256.Size
 
-// encryption creates a key-encryption key for every generation, once. The status remembers which were created, because
-// the operator cannot see Secrets: one that exists already is the tenant's own, nobody else can create Secrets of that
-// name here. A key that is lost is never replaced: a new one would only hide that the data can no longer be read.
+// encryption creates a key-encryption key for every generation that lives in a Secret, once, and takes one that lives
+// elsewhere into use when the chat server can reach it. The status remembers how far that came, because the operator
+// cannot see Secrets: one that exists already is the tenant's own, nobody else can create Secrets of that name here. A
+// key that is lost is never replaced: a new one would only hide that the data can no longer be read.
 func (r *Reconciler) encryption(ctx context.Context, s *scope) (outcome, error) {
+	declared := s.tenant.Spec.Encryption
+	if err := policy.CheckKeys(declared, r.APIAudiences); err != nil {
+		s.keysUnknown = true
+		return outcome{stalled, v1alpha1.ReasonKeyInvalid, fmt.Sprintf("Correct %v", err)}, nil
+	}
+	if result := s.keyOutOfReach(declared.NewestKey()); result != nil {
+		// Chat servers go on with the key that they have. Where the status does not say which that is, they are left alone.
+		s.keysUnknown = s.status.Encryption == nil
+		return *result, nil
+	}
+	for next := s.keyGeneration() + 1; next <= declared.NewestKey(); next++ {
+		if err := r.provideKey(ctx, s, next); err != nil {
+			s.keysUnknown = true
+			return outcome{}, err
+		}
+	}
+	return s.keyInUse(), nil
+}
+
+// provideKey makes the Secret of a generation that lives in one, and notes that the generation may be used.
+func (r *Reconciler) provideKey(ctx context.Context, s *scope, generation int64) error {
+	key := s.tenant.Spec.Encryption.External(generation)
+	if key == nil {
+		if err := r.createKey(ctx, s, generation); err != nil {
+			return err
+		}
+	}
 	if s.status.Encryption == nil {
-		if err := r.createKey(ctx, s, firstKeyGeneration); err != nil {
-			return outcome{}, err
-		}
-		s.status.Encryption = &v1alpha1.EncryptionStatus{
-			Provider: v1alpha1.EncryptionSecret, KeyGeneration: firstKeyGeneration,
-		}
+		s.status.Encryption = &v1alpha1.EncryptionStatus{}
 	}
-	status := s.status.Encryption
-	for status.KeyGeneration < wantedKeyGeneration(s.tenant) {
-		if err := r.createKey(ctx, s, status.KeyGeneration+1); err != nil {
-			return outcome{}, err
-		}
-		status.KeyGeneration++
-	}
-	return outcome{done, v1alpha1.ReasonKeyCreated,
-		fmt.Sprintf("Key-encryption key of generation %d was created", status.KeyGeneration)}, nil
+	s.status.Encryption.Provider, s.status.Encryption.KeyGeneration = key.Provider(), generation
+	return nil
 }
 
 func (r *Reconciler) createKey(ctx context.Context, s *scope, generation int64) error {
@@ -58,11 +75,12 @@ func (r *Reconciler) createKey(ctx context.Context, s *scope, generation int64) 
 	return nil
 }
 
-func wantedKeyGeneration(tenant *v1alpha1.ChatTenant) int64 {
-	if e := tenant.Spec.Encryption; e != nil && e.Secret != nil {
-		return e.Secret.Generation
+// keyGeneration is that of the newest key that may be used, 0 while there is none.
+func (s *scope) keyGeneration() int64 {
+	if s.status.Encryption == nil {
+		return 0
 	}
-	return firstKeyGeneration
+	return s.status.Encryption.KeyGeneration
 }
 
 // noteRotation is called when every chat server runs as configured. A chat server is ready only once the newest key

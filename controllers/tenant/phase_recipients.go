@@ -148,12 +148,11 @@ func outsideRecipient(s *scope) *outcome {
 func undeclaredHost(s *scope) *outcome {
 	needs, err := policy.Needs(s.tenant)
 	if err != nil {
-		return &outcome{stalled, v1alpha1.ReasonRecipientNotDeclared, fmt.Sprintf("Correct the field: %v", err)}
+		return &outcome{stalled, v1alpha1.ReasonKeyInvalid, fmt.Sprintf("Correct %v", err)}
 	}
-	for _, need := range policy.Uncovered(needs, s.facts.Recipients.List) {
-		return &outcome{stalled, v1alpha1.ReasonRecipientNotDeclared, fmt.Sprintf(
-			"%s needs %s:%d, which no effective recipient covers. Use a SubProcessor with that endpoint in "+
-				"spec.subProcessors.use, and wait for its day", need.Field, need.Endpoint.Host, need.Endpoint.Port)}
+	if missing := policy.Uncovered(needs, s.facts.Recipients.List); len(missing) > 0 {
+		result := s.undeclared(missing)
+		return &result
 	}
 	return nil
 }

@@ -30,6 +30,10 @@ func (r *Reconciler) databasePhase(ctx context.Context, s *scope) (outcome, erro
 // gateway: tenant pods resolve no names.
 func (r *Reconciler) chatServerPhase(ctx context.Context, s *scope) (outcome, error) {
 	in := r.input(s)
+	if s.keysUnknown || in.Egress == nil && in.Tenant.Spec.Encryption.External(in.KeyGeneration) != nil {
+		s.undecided = true
+		return notEvaluated(v1alpha1.ConditionEncryptionReady), nil
+	}
 	if in.PostgresAddress == "" {
 		s.undecided = true
 		return outcome{waiting, v1alpha1.ReasonPodsStarting, "Waiting for the address of PostgreSQL"}, nil

@@ -109,11 +109,11 @@ func (r *Reconciler) recordsBelow(
 }
 
 // egressInput is the gateway that the tenant is to have, nil for none. It is made for the first recipient that becomes
-// effective, and stays until none with endpoints is used any more: so an objection or a new notice is a change of its
-// configuration, not of what runs.
+// effective, and stays until none with endpoints is used and the chat server needs none any more: so an objection or a
+// new notice is a change of its configuration, not of what runs.
 func (s *scope) egressInput() *desired.Egress {
 	open := s.openRecipients()
-	if len(open) == 0 && (s.egress == nil || !s.facts.Recipients.Declared) {
+	if len(open) == 0 && (s.egress == nil || !s.facts.Recipients.Declared && !s.needsWayOut()) {
 		return nil
 	}
 	egress := &desired.Egress{Recipients: open}

@@ -66,6 +66,8 @@ type scope struct {
 	// phase lacked a fact without which it cannot say what it wants.
 	applied   []desired.Object
 	undecided bool
+	// keysUnknown means that the pass could not say which key-encryption keys the chat server is to have.
+	keysUnknown bool
 	// requeueAfter asks for another pass where no watch would; zero asks for none.
 	requeueAfter time.Duration
 }

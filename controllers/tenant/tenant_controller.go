@@ -43,6 +43,8 @@ type Reconciler struct {
 	Clock clock.PassiveClock
 	// Random is where key-encryption keys come from.
 	Random io.Reader
+	// APIAudiences are the audiences of tokens that the API server takes, as far as they are known.
+	APIAudiences []string
 	// System says where the shared components are.
 	System desired.System
 	// PublicPort is the port under which the ingress gateway is reached from outside, 443 in production.

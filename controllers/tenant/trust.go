@@ -42,5 +42,5 @@ func (r *Reconciler) publishTrust(ctx context.Context, s *scope) error {
 }
 
 func (r *Reconciler) trustDocument(s *scope) desired.Object {
-	return desired.TrustDocument(r.input(s), desired.TrustFacts{Status: s.status, Records: s.facts.Records})
+	return desired.TrustDocument(r.input(s), s.trustFacts())
 }

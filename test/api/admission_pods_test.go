@@ -66,8 +66,6 @@ func TestEveryPodOfATenantHasItsPlace(t *testing.T) {
 		{"under no account", set("spec.serviceAccountName", absent), knownAccount},
 		{"with a token", set("spec.automountServiceAccountToken", true), noAPIAccess},
 		{"with a token by default", set("spec.automountServiceAccountToken", absent), noAPIAccess},
-		{"with a projected token", set("spec.volumes", []any{map[string]any{"name": "token", "projected": map[string]any{
-			"sources": []any{map[string]any{"serviceAccountToken": map[string]any{"path": "token"}}}}}}), noAPIAccess},
 		{"with what a volume driver makes", set("spec.volumes", []any{map[string]any{"name": "share",
 			"csi": map[string]any{"driver": "nfs.example"}}}), knownVolumes},
 		{"with a claim of its own", set("spec.volumes", []any{map[string]any{"name": "own",

@@ -13,7 +13,7 @@ import (
 
 func TestEveryBoundOfAChatTenantHolds(t *testing.T) { testBounds(t, "chattenant", chatTenantBounds) }
 
-var chatTenantBounds = slices.Concat(chatTenantSpecBounds, tenantPolicyBounds, chatTenantStatusBounds)
+var chatTenantBounds = slices.Concat(chatTenantSpecBounds, tenantPolicyBounds, keyBounds, chatTenantStatusBounds)
 
 var chatTenantSpecBounds = slices.Concat(
 	needed("spec", "spec.className", "spec.displayName", "spec.region", "spec.endpoint", "spec.privacy"),
@@ -73,17 +73,6 @@ var tenantPolicyBounds = slices.Concat(
 	oneOf("spec.encryption.provider", "Secret", "VaultTransit", "KMS"),
 	needed("spec.encryption.secret.generation"),
 	number("spec.encryption.secret.generation", 1, 100),
-	needed("spec.encryption.vaultTransit.address", "spec.encryption.vaultTransit.mountPath",
-		"spec.encryption.vaultTransit.key"),
-	textLike("spec.encryption.vaultTransit.address", 9, 253, https),
-	matches("spec.encryption.vaultTransit.address", "https://vault.example:8200", "http://vault.example"),
-	text("spec.encryption.vaultTransit.mountPath", 1, 128),
-	matches("spec.encryption.vaultTransit.mountPath", "eu/transit", "../transit"),
-	text("spec.encryption.vaultTransit.key", 1, 128),
-	matches("spec.encryption.vaultTransit.key", "acme.v1", "a/b"),
-	needed("spec.encryption.kms.uri"),
-	textLike("spec.encryption.kms.uri", 12, 500, func(n int) string { return padded("aws-kms://", n) }),
-	matches("spec.encryption.kms.uri", "gcp-kms://projects/p/locations/eu/keyRings/r/cryptoKeys/k", "file://key/path"),
 )
 
 var chatTenantStatusBounds = slices.Concat(

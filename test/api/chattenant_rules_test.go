@@ -6,6 +6,7 @@
 package api
 
 import (
+	"slices"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -21,7 +22,9 @@ const (
 	tooSmall        = "storageSize must be at least 256Mi"
 )
 
-var chatTenantRules = []rule{
+var chatTenantRules = slices.Concat(tenantRules, keyRules)
+
+var tenantRules = []rule{
 	{name: "a name with a dot", message: nameOfTenant, offered: []change{set("metadata.name", "acme.example")}},
 	{name: "a name that starts with a digit", message: nameOfTenant, offered: []change{set("metadata.name", "1acme")}},
 	{name: "a name of 41 characters", message: nameOfTenant, offered: []change{set("metadata.name", a(41))}},
@@ -62,34 +65,6 @@ var chatTenantRules = []rule{
 	{name: "a script for a policy", at: "spec.privacy.policyURL", message: notHTTPS,
 		offered: []change{set("spec.privacy.policyURL", "javascript:alert(1)")}},
 
-	{name: "a transit key without its place", at: "spec.encryption",
-		message: "vaultTransit is required for provider VaultTransit",
-		offered: []change{set("spec.encryption.provider", "VaultTransit")}},
-	{name: "a transit key of another provider", at: "spec.encryption",
-		message: "vaultTransit is required for provider VaultTransit",
-		offered: []change{set("spec.encryption", map[string]any{"provider": "Secret", "vaultTransit": transit})}},
-	{name: "a cloud key without its place", at: "spec.encryption", message: "kms is required for provider KMS",
-		offered: []change{set("spec.encryption.provider", "KMS")}},
-	{name: "a cloud key of another provider", at: "spec.encryption", message: "kms is required for provider KMS",
-		offered: []change{set("spec.encryption", map[string]any{"provider": "Secret", "kms": cloudKey})}},
-
-	{name: "a generation of a key elsewhere", at: "spec.encryption",
-		message: "secret is only allowed for provider Secret",
-		offered: []change{set("spec.encryption", map[string]any{
-			"provider": "VaultTransit", "vaultTransit": transit, "secret": map[string]any{"generation": 1}})}},
-	{name: "two rotations at once", at: "spec", message: rotationsByOne,
-		stored: []change{generation(2)}, offered: []change{generation(4)}},
-	{name: "two rotations at once, the first one left out", at: "spec", message: rotationsByOne,
-		stored: asIs, offered: []change{generation(3)}},
-	{name: "a rotation taken back", at: "spec", message: rotationsByOne,
-		stored: []change{generation(2)}, offered: []change{generation(1)}},
-	{name: "a rotation forgotten", at: "spec", message: rotationsByOne,
-		stored: []change{generation(2)}, offered: []change{set("spec.encryption", absent)}},
-
-	{name: "not yet: a key in Vault", at: "spec", message: "this release keeps the key-encryption key in a Secret",
-		offered: []change{set("spec.encryption", map[string]any{"provider": "VaultTransit", "vaultTransit": transit})}},
-	{name: "not yet: a key in a cloud", at: "spec", message: "this release keeps the key-encryption key in a Secret",
-		offered: []change{set("spec.encryption", map[string]any{"provider": "KMS", "kms": cloudKey})}},
 	{name: "an approval that nothing waits for", at: "spec.subProcessors",
 		message: "approvals are only allowed for approval Manual",
 		offered: []change{set("spec.subProcessors.approval", "AfterNotice"), approved("mail-relay-eu")}},
@@ -114,8 +89,6 @@ var chatTenantRules = []rule{
 		offered: []change{set("spec.privacy.retention.transcriptDays", 365)}},
 }
 
-const rotationsByOne = "encryption.secret.generation counts rotations: it stays or grows by one"
-
 // approved lists recipients as approved.
 func approved(names ...string) change {
 	var list []any
@@ -124,16 +97,6 @@ func approved(names ...string) change {
 	}
 	return set("spec.subProcessors.approvals", list)
 }
-
-// generation asks for a key of the tenant's Secrets.
-func generation(n int) change {
-	return set("spec.encryption", map[string]any{"provider": "Secret", "secret": map[string]any{"generation": n}})
-}
-
-var (
-	transit  = map[string]string{"address": "https://vault.example", "mountPath": "transit", "key": "acme"}
-	cloudKey = map[string]string{"uri": "gcp-kms://projects/p/locations/eu/keyRings/r/cryptoKeys/k"}
-)
 
 func TestAProperChatTenantIsAccepted(t *testing.T) {
 	testAccepted(t, "chattenant", []accepted{
@@ -164,6 +127,21 @@ func TestAProperChatTenantIsAccepted(t *testing.T) {
 			set("spec.deletionPolicy", "Delete"),
 			set("spec.reconciliation", "Paused"),
 			set("spec.encryption.provider", "Secret"),
+		}},
+		{name: "with a key in Vault from the beginning", offered: []change{vaultKey(1)}},
+		{name: "with a key in AWS", offered: []change{keys("kms", awsKey(1))}},
+		{name: "with a key in Google", offered: []change{keys("kms", googleKey(1))}},
+		{name: "that takes up data of a key in Vault, and one in a Secret",
+			offered: []change{keys("kms", googleKey(3), vault(2))}},
+		{name: "when it moves to Vault", stored: asIs, offered: []change{vaultKey(2)}},
+		{name: "when it moves on to a cloud", stored: []change{vaultKey(2)},
+			offered: []change{keys("kms", awsKey(3), vault(2))}},
+		{name: "when it moves back to a Secret", stored: []change{keys("kms", awsKey(3), vault(2))},
+			offered: []change{keys("secret", map[string]any{"generation": 4}, aws(3), vault(2))}},
+		{name: "when its Vault has another address, login and authority", stored: []change{vaultKey(1)}, offered: []change{
+			set("spec.encryption.vaultTransit.address", "https://new.example:8200"),
+			set("spec.encryption.vaultTransit.login.role", "other"),
+			set("spec.encryption.vaultTransit.caBundle", certificate+certificate),
 		}},
 		{name: "when its key is rotated for the first time", stored: asIs, offered: []change{generation(2)}},
 		{name: "when its key is rotated again", stored: []change{generation(2)}, offered: []change{generation(3)}},

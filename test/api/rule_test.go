@@ -36,7 +36,7 @@ func testRules(t *testing.T, kind string, rules []rule) {
 		t.Run(r.name, func(t *testing.T) {
 			found := causes(t, offer(t, c, kind, r.stored, r.offered))
 			explained := slices.ContainsFunc(found, func(cause metav1.StatusCause) bool {
-				return strings.TrimPrefix(cause.Field, "<nil>") == r.at && strings.Contains(cause.Message, r.message)
+				return strings.TrimPrefix(cause.Field, "<nil>") == elementPath(r.at) && strings.Contains(cause.Message, r.message)
 			})
 			if !explained {
 				t.Errorf("not refused at %q with %q; causes: %v", r.at, r.message, found)

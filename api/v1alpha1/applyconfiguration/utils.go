@@ -51,6 +51,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.EndpointStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Exposure"):
 		return &apiv1alpha1.ExposureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExternalKey"):
+		return &apiv1alpha1.ExternalKeyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Hibernation"):
 		return &apiv1alpha1.HibernationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Images"):
@@ -101,6 +103,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.TenantDatabaseApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Transfer"):
 		return &apiv1alpha1.TransferApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VaultLogin"):
+		return &apiv1alpha1.VaultLoginApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VaultTransit"):
 		return &apiv1alpha1.VaultTransitApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("VersionStatus"):

@@ -264,6 +264,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: kms
       type:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.KMSKey
+    - name: previous
+      type:
+        list:
+          elementType:
+            namedType: com.github.chattenant.chattenant.api.v1alpha1.ExternalKey
+          elementRelationship: atomic
     - name: provider
       type:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.EncryptionProvider
@@ -322,6 +328,15 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.ExposureMode
 - name: com.github.chattenant.chattenant.api.v1alpha1.ExposureMode
   scalar: string
+- name: com.github.chattenant.chattenant.api.v1alpha1.ExternalKey
+  map:
+    fields:
+    - name: kms
+      type:
+        namedType: com.github.chattenant.chattenant.api.v1alpha1.KMSKey
+    - name: vaultTransit
+      type:
+        namedType: com.github.chattenant.chattenant.api.v1alpha1.VaultTransit
 - name: com.github.chattenant.chattenant.api.v1alpha1.Hibernation
   map:
     fields:
@@ -406,7 +421,19 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.chattenant.chattenant.api.v1alpha1.KMSKey
   map:
     fields:
+    - name: generation
+      type:
+        scalar: numeric
+    - name: roleARN
+      type:
+        scalar: string
+    - name: serviceAccount
+      type:
+        scalar: string
     - name: uri
+      type:
+        scalar: string
+    - name: workloadIdentityProvider
       type:
         scalar: string
 - name: com.github.chattenant.chattenant.api.v1alpha1.LabelValue
@@ -702,15 +729,36 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.chattenant.chattenant.api.v1alpha1.TransferGround
 - name: com.github.chattenant.chattenant.api.v1alpha1.TransferGround
   scalar: string
+- name: com.github.chattenant.chattenant.api.v1alpha1.VaultLogin
+  map:
+    fields:
+    - name: audience
+      type:
+        scalar: string
+    - name: mountPath
+      type:
+        scalar: string
+    - name: role
+      type:
+        scalar: string
 - name: com.github.chattenant.chattenant.api.v1alpha1.VaultTransit
   map:
     fields:
     - name: address
       type:
         scalar: string
+    - name: caBundle
+      type:
+        scalar: string
+    - name: generation
+      type:
+        scalar: numeric
     - name: key
       type:
         scalar: string
+    - name: login
+      type:
+        namedType: com.github.chattenant.chattenant.api.v1alpha1.VaultLogin
     - name: mountPath
       type:
         scalar: string

@@ -22,6 +22,9 @@ type EncryptionApplyConfiguration struct {
 	VaultTransit *VaultTransitApplyConfiguration `json:"vaultTransit,omitempty"`
 	// kms is a key of a cloud key management service.
 	KMS *KMSKeyApplyConfiguration `json:"kms,omitempty"`
+	// previous lists the keys of earlier generations that live outside of the tenant's namespace. What they wrapped opens
+	// with nothing else, so none is ever taken out. Generations that are neither here nor in use are Secrets.
+	Previous []ExternalKeyApplyConfiguration `json:"previous,omitempty"`
 }
 
 // EncryptionApplyConfiguration constructs a declarative configuration of the Encryption type for use with
@@ -59,5 +62,18 @@ func (b *EncryptionApplyConfiguration) WithVaultTransit(value *VaultTransitApply
 // If called multiple times, the KMS field is set to the value of the last call.
 func (b *EncryptionApplyConfiguration) WithKMS(value *KMSKeyApplyConfiguration) *EncryptionApplyConfiguration {
 	b.KMS = value
+	return b
+}
+
+// WithPrevious adds the given value to the Previous field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Previous field.
+func (b *EncryptionApplyConfiguration) WithPrevious(values ...*ExternalKeyApplyConfiguration) *EncryptionApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithPrevious")
+		}
+		b.Previous = append(b.Previous, *values[i])
+	}
 	return b
 }

@@ -8,10 +8,24 @@ package v1alpha1
 // KMSKeyApplyConfiguration represents a declarative configuration of the KMSKey type for use
 // with apply.
 //
-// KMSKey names a key by its Tink key URI.
+// KMSKey names a key by its Tink key URI, and says as whom the tenant uses it. The URI says which key it is and stays
+// what it is; the identity may change.
 type KMSKeyApplyConfiguration struct {
-	// uri is the key's Tink URI: aws-kms:// or gcp-kms://. Tink has no client for Azure.
+	// generation counts the key's rotations, wherever the keys live, from 1. It grows by one at a time, and the key of
+	// before goes to previous. A next generation with the same URI wraps with the newest material.
+	Generation *int64 `json:"generation,omitempty"`
+	// uri is the key's Tink URI, aws-kms://ARN or gcp-kms://RESOURCE, of a key and not of an alias or a version. Declared,
+	// effective sub-processors must cover the hosts that it takes. Tink has no client for Azure.
 	URI *string `json:"uri,omitempty"`
+	// roleARN is the role that AWS lets the chat server's token assume. The token's audience is sts.amazonaws.com.
+	RoleARN *string `json:"roleARN,omitempty"`
+	// workloadIdentityProvider is the provider of Google's that takes the chat server's token,
+	// //iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER. The token's
+	// audience is this address, with https: before it.
+	WorkloadIdentityProvider *string `json:"workloadIdentityProvider,omitempty"`
+	// serviceAccount is a service account of Google's to act as, by its address. Without it the key's policy names the
+	// token's subject itself.
+	ServiceAccount *string `json:"serviceAccount,omitempty"`
 }
 
 // KMSKeyApplyConfiguration constructs a declarative configuration of the KMSKey type for use with
@@ -20,10 +34,42 @@ func KMSKey() *KMSKeyApplyConfiguration {
 	return &KMSKeyApplyConfiguration{}
 }
 
+// WithGeneration sets the Generation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Generation field is set to the value of the last call.
+func (b *KMSKeyApplyConfiguration) WithGeneration(value int64) *KMSKeyApplyConfiguration {
+	b.Generation = &value
+	return b
+}
+
 // WithURI sets the URI field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the URI field is set to the value of the last call.
 func (b *KMSKeyApplyConfiguration) WithURI(value string) *KMSKeyApplyConfiguration {
 	b.URI = &value
+	return b
+}
+
+// WithRoleARN sets the RoleARN field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RoleARN field is set to the value of the last call.
+func (b *KMSKeyApplyConfiguration) WithRoleARN(value string) *KMSKeyApplyConfiguration {
+	b.RoleARN = &value
+	return b
+}
+
+// WithWorkloadIdentityProvider sets the WorkloadIdentityProvider field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the WorkloadIdentityProvider field is set to the value of the last call.
+func (b *KMSKeyApplyConfiguration) WithWorkloadIdentityProvider(value string) *KMSKeyApplyConfiguration {
+	b.WorkloadIdentityProvider = &value
+	return b
+}
+
+// WithServiceAccount sets the ServiceAccount field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ServiceAccount field is set to the value of the last call.
+func (b *KMSKeyApplyConfiguration) WithServiceAccount(value string) *KMSKeyApplyConfiguration {
+	b.ServiceAccount = &value
 	return b
 }

@@ -8,20 +8,36 @@ package v1alpha1
 // VaultTransitApplyConfiguration represents a declarative configuration of the VaultTransit type for use
 // with apply.
 //
-// VaultTransit is a transit key of Vault or OpenBao, used with the tenant's own identity.
+// VaultTransit is a transit key of Vault or OpenBao, used with the tenant's own identity. Mount path and key say which
+// one it is and stay what they are; how it is reached may change.
 type VaultTransitApplyConfiguration struct {
-	// address is the server's https:// address; a declared, effective sub-processor must cover its host.
+	// generation counts the key's rotations, wherever the keys live, from 1. It grows by one at a time, and the key of
+	// before goes to previous. Rotating the key inside the engine takes no new generation.
+	Generation *int64 `json:"generation,omitempty"`
+	// address is the server's https:// address; a declared, effective sub-processor must cover its host and port.
 	Address *string `json:"address,omitempty"`
 	// mountPath is the path of the transit engine.
 	MountPath *string `json:"mountPath,omitempty"`
 	// key is the name of the transit key.
 	Key *string `json:"key,omitempty"`
+	// login is how the server knows the tenant.
+	Login *VaultLoginApplyConfiguration `json:"login,omitempty"`
+	// caBundle holds the certificates, as PEM, of which one must have signed the server's. No others are trusted.
+	CABundle *string `json:"caBundle,omitempty"`
 }
 
 // VaultTransitApplyConfiguration constructs a declarative configuration of the VaultTransit type for use with
 // apply.
 func VaultTransit() *VaultTransitApplyConfiguration {
 	return &VaultTransitApplyConfiguration{}
+}
+
+// WithGeneration sets the Generation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Generation field is set to the value of the last call.
+func (b *VaultTransitApplyConfiguration) WithGeneration(value int64) *VaultTransitApplyConfiguration {
+	b.Generation = &value
+	return b
 }
 
 // WithAddress sets the Address field in the declarative configuration to the given value
@@ -45,5 +61,21 @@ func (b *VaultTransitApplyConfiguration) WithMountPath(value string) *VaultTrans
 // If called multiple times, the Key field is set to the value of the last call.
 func (b *VaultTransitApplyConfiguration) WithKey(value string) *VaultTransitApplyConfiguration {
 	b.Key = &value
+	return b
+}
+
+// WithLogin sets the Login field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Login field is set to the value of the last call.
+func (b *VaultTransitApplyConfiguration) WithLogin(value *VaultLoginApplyConfiguration) *VaultTransitApplyConfiguration {
+	b.Login = value
+	return b
+}
+
+// WithCABundle sets the CABundle field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CABundle field is set to the value of the last call.
+func (b *VaultTransitApplyConfiguration) WithCABundle(value string) *VaultTransitApplyConfiguration {
+	b.CABundle = &value
 	return b
 }
