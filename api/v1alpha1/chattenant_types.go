@@ -142,6 +142,12 @@ type ChatTenantStatus struct {
 	// +optional
 	Encryption *EncryptionStatus `json:"encryption,omitempty"`
 
+	// announcedKeyGeneration is that of the key that is made next: there was no Secret of its name. It is absent while none
+	// is about to be made.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	AnnouncedKeyGeneration int64 `json:"announcedKeyGeneration,omitempty"`
+
 	// subProcessors lists every recipient that the tenant uses, those that these engage, and those that were once
 	// effective for it. At most 256: then the longest retired fall out first.
 	// +optional

@@ -15,14 +15,18 @@ import (
 	"encoding/json"
 	"fmt"
 
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/api/v1alpha1"
 )
 
@@ -52,6 +56,9 @@ func (a *Applier) Apply(ctx context.Context, intent Object) (bool, error) {
 	if !ok {
 		return false, fmt.Errorf("apply %s: not a managed kind", id)
 	}
+	if !id.inTenant() {
+		return false, fmt.Errorf("apply %s: not in a tenant's namespace", id)
+	}
 	data, err := json.Marshal(intent)
 	if err != nil {
 		return false, fmt.Errorf("serialise %s: %w", id, err)
@@ -63,8 +70,50 @@ func (a *Applier) Apply(ctx context.Context, intent Object) (bool, error) {
 	if Digest(cached) == digest(data) {
 		return false, nil
 	}
-	version, err := a.write(ctx, data, id)
+	version, err := a.write(ctx, data, id, seenBefore(id, cached))
 	return version != cached.GetResourceVersion(), err
+}
+
+// CreateNamespace makes a namespace that must not exist yet. One that does is a conflict: whoever made it, the caller
+// did not know of it.
+func (a *Applier) CreateNamespace(ctx context.Context, intent Object) error {
+	id := identify(intent)
+	if id.gvk != namespaceKind || !id.inTenant() {
+		return fmt.Errorf("create %s: not a tenant's namespace", id)
+	}
+	data, err := json.Marshal(intent)
+	if err != nil {
+		return fmt.Errorf("serialise %s: %w", id, err)
+	}
+	body := &unstructured.Unstructured{}
+	if err := body.UnmarshalJSON(data); err != nil {
+		return fmt.Errorf("copy %s: %w", id, err)
+	}
+	if err := a.Writer.Create(ctx, body, client.FieldOwner(FieldManager)); err != nil {
+		if apierrors.IsAlreadyExists(err) {
+			err = apierrors.NewConflict(schema.GroupResource{Resource: "namespaces"}, id.name, err)
+		}
+		return fmt.Errorf("create %s: %w", id, err)
+	}
+	writes.WithLabelValues(id.gvk.Kind, "create").Inc()
+	_, err = a.write(ctx, data, id, precondition{uid: body.GetUID()})
+	return err
+}
+
+// precondition bounds an apply to the object that was seen: what bears its name now may be another's. Zero is none.
+type precondition struct {
+	uid     types.UID
+	version string
+}
+
+// seenBefore is that of a cached object. A namespace must be exactly as it was seen: that it is retained, or whose it
+// is, may have changed.
+func seenBefore(id identity, cached client.Object) precondition {
+	seen := precondition{uid: cached.GetUID()}
+	if id.gvk == namespaceKind {
+		seen.version = cached.GetResourceVersion()
+	}
+	return seen
 }
 
 // write answers the object's new resource version. It is the old one where something between here and storage rewrites
@@ -73,8 +122,8 @@ func (a *Applier) Apply(ctx context.Context, intent Object) (bool, error) {
 //
 // Applying puts right every value the intent holds. What others added beside it is left then, and goes only once the
 // operator has taken its ownership over: in this order no write in between shows admission a foreign value.
-func (a *Applier) write(ctx context.Context, data []byte, id identity) (string, error) {
-	live, err := a.send(ctx, data, id)
+func (a *Applier) write(ctx context.Context, data []byte, id identity, seen precondition) (string, error) {
+	live, err := a.send(ctx, data, id, seen)
 	if err != nil {
 		return "", err
 	}
@@ -84,18 +133,22 @@ func (a *Applier) write(ctx context.Context, data []byte, id identity) (string, 
 	if err := a.takeOver(ctx, live); err != nil {
 		return "", fmt.Errorf("take back %s: %w", id, err)
 	}
-	if live, err = a.send(ctx, data, id); err != nil {
+	if live, err = a.send(ctx, data, id, precondition{uid: live.GetUID()}); err != nil {
 		return "", err
 	}
 	return live.GetResourceVersion(), nil
 }
 
 // send answers the object as it is then. What is sent is a copy, because the client decodes the answer into it.
-func (a *Applier) send(ctx context.Context, data []byte, id identity) (*unstructured.Unstructured, error) {
+func (a *Applier) send(
+	ctx context.Context, data []byte, id identity, seen precondition,
+) (*unstructured.Unstructured, error) {
 	body := &unstructured.Unstructured{}
 	if err := body.UnmarshalJSON(data); err != nil {
 		return nil, fmt.Errorf("copy %s: %w", id, err)
 	}
+	body.SetUID(seen.uid)
+	body.SetResourceVersion(seen.version)
 	if err := a.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(body), client.FieldOwner(FieldManager),
 		client.ForceOwnership); err != nil {
 		return nil, fmt.Errorf("apply %s: %w", id, err)
@@ -108,6 +161,9 @@ func (a *Applier) send(ctx context.Context, data []byte, id identity) (*unstruct
 // says all that is in it. It asks for fewer rights than Apply.
 func (a *Applier) Create(ctx context.Context, intent Object) error {
 	id := identify(intent)
+	if id.gvk != jobKind || !id.inTenant() {
+		return fmt.Errorf("create %s: not a Job in a tenant's namespace", id)
+	}
 	data, err := json.Marshal(intent)
 	if err != nil {
 		return fmt.Errorf("serialise %s: %w", id, err)
@@ -141,6 +197,12 @@ func (a *Applier) Delete(ctx context.Context, seen client.Object) error {
 	return nil
 }
 
+// namespaceKind is the only cluster-scoped one, jobKind the only one that is created and never applied.
+var (
+	namespaceKind = corev1.SchemeGroupVersion.WithKind("Namespace")
+	jobKind       = batchv1.SchemeGroupVersion.WithKind("Job")
+)
+
 type identity struct {
 	gvk             schema.GroupVersionKind
 	namespace, name string
@@ -152,6 +214,19 @@ func identify(o Object) identity {
 		namespace: ptr.Deref(o.GetNamespace(), ""),
 		name:      ptr.Deref(o.GetName(), ""),
 	}
+}
+
+// inTenant says whether the object is a tenant's namespace or in one: nothing else in the cluster is written.
+func (i identity) inTenant() bool {
+	place := i.namespace
+	if i.gvk == namespaceKind {
+		if place != "" {
+			return false
+		}
+		place = i.name
+	}
+	_, ok := naming.TenantOf(place)
+	return ok
 }
 
 func (i identity) key() client.ObjectKey {

@@ -10,12 +10,14 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -141,8 +143,18 @@ func wantIsolation(
 	return got
 }
 
-// running makes a tenant whose chat server runs.
+// running makes a tenant whose chat server runs, and whose database can be reached.
 func running(t *testing.T, tenant string) {
+	t.Helper()
+	starting(t, tenant)
+	readyPod(t, tenant, naming.Postgres, fmt.Sprintf("10.244.10.%d", hosts.Add(1)), true)
+}
+
+// hosts counts the databases' addresses.
+var hosts atomic.Int32
+
+// starting makes a tenant whose chat server runs, while nobody answers for its database.
+func starting(t *testing.T, tenant string) {
 	t.Helper()
 	platform(t)
 	create(t, newTenant(tenant))
@@ -375,7 +387,14 @@ func readyPod(t *testing.T, tenant, component, address string, ready bool) strin
 			}}},
 		},
 	}
-	create(t, pod)
+	if err := admin.Create(t.Context(), pod); apierrors.IsAlreadyExists(err) {
+		err = admin.Get(t.Context(), client.ObjectKeyFromObject(pod), pod)
+		if err != nil {
+			t.Fatal(err)
+		}
+	} else if err != nil {
+		t.Fatal(err)
+	}
 	pod.Status.PodIPs, pod.Status.PodIP = []corev1.PodIP{{IP: address}}, address
 	status := corev1.ConditionFalse
 	if ready {

@@ -11,6 +11,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/chattenant/chattenant/api/v1alpha1"
 	"github.com/chattenant/chattenant/controllers/desired"
@@ -22,27 +23,48 @@ const firstKeyGeneration = 1
 // keySize is that of an AES-256 key, in bytes.
 const keySize = sha256.Size
 
-// encryption creates a key-encryption key for every generation, once. The status remembers which were created, because
-// the operator cannot see Secrets: one that exists already is the tenant's own, nobody else can create Secrets of that
-// name here. A key that is lost is never replaced: a new one would only hide that the data can no longer be read.
+// encryption creates a key-encryption key for every generation, once. The operator cannot see Secrets, so the status
+// remembers which it made. Before it makes one, it asks whether the name is free and writes that down: a Secret that is
+// there already is somebody else's before the announcement, and its own after it. A key that is lost is never replaced:
+// a new one would only hide that the data can no longer be read.
 func (r *Reconciler) encryption(ctx context.Context, s *scope) (outcome, error) {
-	if s.status.Encryption == nil {
-		if err := r.createKey(ctx, s, firstKeyGeneration); err != nil {
-			return outcome{}, err
-		}
-		s.status.Encryption = &v1alpha1.EncryptionStatus{
-			Provider: v1alpha1.EncryptionSecret, KeyGeneration: firstKeyGeneration,
+	for newest := newestKey(s); newest < wantedKeyGeneration(s.tenant); newest++ {
+		result, err := r.makeKey(ctx, s, newest+1)
+		if err != nil || result.progress != done {
+			return result, err
 		}
 	}
-	status := s.status.Encryption
-	for status.KeyGeneration < wantedKeyGeneration(s.tenant) {
-		if err := r.createKey(ctx, s, status.KeyGeneration+1); err != nil {
-			return outcome{}, err
-		}
-		status.KeyGeneration++
-	}
+	s.status.AnnouncedKeyGeneration = 0
 	return outcome{done, v1alpha1.ReasonKeyCreated,
-		fmt.Sprintf("Key-encryption key of generation %d was created", status.KeyGeneration)}, nil
+		fmt.Sprintf("Key-encryption key of generation %d was created", newestKey(s))}, nil
+}
+
+// newestKey is the generation of the newest key, zero if there is none.
+func newestKey(s *scope) int64 {
+	if s.status.Encryption == nil {
+		return 0
+	}
+	return s.status.Encryption.KeyGeneration
+}
+
+func (r *Reconciler) makeKey(ctx context.Context, s *scope, generation int64) (outcome, error) {
+	if s.tenant.Status.AnnouncedKeyGeneration < generation && !adopting(s) {
+		if foreign, err := r.foreignSecret(ctx, s, desired.KeySecretName(generation)); foreign != nil || err != nil {
+			return ptr.Deref(foreign, outcome{}), err
+		}
+		s.status.AnnouncedKeyGeneration = generation
+		s.requeue(soon)
+		return outcome{waiting, v1alpha1.ReasonKeyAnnounced,
+			fmt.Sprintf("Key-encryption key of generation %d is about to be made", generation)}, nil
+	}
+	if err := r.createKey(ctx, s, generation); err != nil {
+		return outcome{}, err
+	}
+	if s.status.Encryption == nil {
+		s.status.Encryption = &v1alpha1.EncryptionStatus{Provider: v1alpha1.EncryptionSecret}
+	}
+	s.status.Encryption.KeyGeneration = generation
+	return outcome{progress: done}, nil
 }
 
 func (r *Reconciler) createKey(ctx context.Context, s *scope, generation int64) error {

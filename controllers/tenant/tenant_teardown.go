@@ -21,6 +21,9 @@ import (
 // only when their pods are gone the rest. What is left then is decided by the deletionPolicy.
 func (r *Reconciler) teardown(ctx context.Context, s *scope) error {
 	if ns := s.facts.Namespace; ns == nil || !policy.Owns(s.tenant, ns) {
+		if err := r.unseenNamespace(ctx, s); err != nil {
+			return err
+		}
 		return r.finish(ctx, s)
 	}
 	if err := r.stopWorkloads(ctx, s); err != nil {

@@ -106,6 +106,7 @@ var chatTenantStatusBounds = slices.Concat(
 	text("status.placement.objects[].region", 1, 63),
 	needed("status.encryption.provider", "status.encryption.keyGeneration"),
 	oneOf("status.encryption.provider", "Secret", "VaultTransit", "KMS"),
+	[]bound{{"status.announcedKeyGeneration", minimum, 1, 0}},
 	[]bound{{"status.encryption.keyGeneration", minimum, 1, 0}},
 	[]bound{{"status.encryption.activeGeneration", minimum, 1, 0}},
 	list("status.subProcessors", 256, func(i int) map[string]string {
