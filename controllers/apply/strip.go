@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -78,15 +79,16 @@ func Digest(cached client.Object) string { return cached.GetAnnotations()[annota
 // the object to the garbage collector. Others may own other metadata (a revision annotation, a finalizer) and
 // subresources (status, scale).
 func foreign(entries []metav1.ManagedFieldsEntry) bool {
-	for _, e := range entries {
-		if ours(e) || e.Subresource != "" || e.FieldsV1 == nil {
-			continue
-		}
-		if ownsBody(e.FieldsV1) {
-			return true
-		}
+	return slices.ContainsFunc(entries, takesFrom)
+}
+
+// takesFrom says whether an entry must be taken over. What the operator itself wrote by other means than by applying, as
+// when it created the object, would stay when the intent drops it.
+func takesFrom(e metav1.ManagedFieldsEntry) bool {
+	if ours(e) || e.Subresource != "" || e.FieldsV1 == nil {
+		return false
 	}
-	return false
+	return e.Manager == FieldManager || ownsBody(e.FieldsV1)
 }
 
 func ours(e metav1.ManagedFieldsEntry) bool {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -27,6 +28,9 @@ import (
 // Secrets, because the operator cannot see what is in them, and volumes, because what is on them would become the
 // tenant's. Admission keeps them away; what is here holds where admission is out of force.
 
+// foreignPause is when the operator looks again whether a Secret or a claim that is not its own is gone.
+const foreignPause = time.Minute
+
 // adopting says whether the tenant takes up what an earlier one left, which is there before the tenant is.
 func adopting(s *scope) bool { return s.tenant.Spec.AdoptUID != "" }
 
@@ -36,6 +40,7 @@ func (r *Reconciler) foreignSecret(ctx context.Context, s *scope, name string) (
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace(), Name: name}}
 	err := r.Client.Create(ctx, secret, client.DryRunAll)
 	if apierrors.IsAlreadyExists(err) {
+		s.requeue(foreignPause) // nobody watches Secrets
 		return notOurs(s, "secret", name), nil
 	}
 	if err != nil {
@@ -85,6 +90,7 @@ func (r *Reconciler) foreignClaim(ctx context.Context, s *scope) (*outcome, erro
 	if ours != nil || err != nil {
 		return nil, err
 	}
+	s.requeue(foreignPause) // a claim without our label is not watched
 	return notOurs(s, "persistentvolumeclaim", claim.Name), nil
 }
 
