@@ -62,7 +62,7 @@ func contents(t *testing.T, tenant string, list client.ObjectList) string {
 	if err := admin.Get(t.Context(), key, service); err == nil {
 		addresses[service.Spec.ClusterIP] = "address-of-postgres"
 	}
-	return hash.ReplaceAllString(replaceAll(text, addresses), "a-hash")
+	return hash.ReplaceAllString(instant.ReplaceAllString(replaceAll(text, addresses), "an instant"), "a-hash")
 }
 
 // reportCertificates reports a tenant's certificates as issued.

@@ -81,6 +81,13 @@ func asPlanned(otherwise ...int) answer {
 // carryOut stands in for the Job controller, the scheduler, the kubelet and the probe itself.
 func carryOut(t *testing.T, job *batchv1.Job, say answer) {
 	t.Helper()
+	endedPod(t, job, say)
+	finish(t, job, batchv1.JobComplete, batchv1.JobSuccessCriteriaMet, "")
+}
+
+// endedPod is a pod of a Job that ended with an answer.
+func endedPod(t *testing.T, job *batchv1.Job, say answer) {
+	t.Helper()
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: job.Namespace, Name: job.Name + "-x", Labels: job.Spec.Template.Labels,
@@ -88,9 +95,7 @@ func carryOut(t *testing.T, job *batchv1.Job, say answer) {
 		},
 		Spec: job.Spec.Template.Spec,
 	}
-	if err := admin.Create(t.Context(), pod); err != nil {
-		t.Fatal(err)
-	}
+	create(t, pod)
 	encoded := planOf(job)
 	plan, err := isolation.DecodePlan([]byte(encoded))
 	if err != nil {
@@ -105,7 +110,6 @@ func carryOut(t *testing.T, job *batchv1.Job, say answer) {
 	if err := admin.Status().Update(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}
-	finish(t, job, batchv1.JobComplete, batchv1.JobSuccessCriteriaMet, "")
 }
 
 func finish(t *testing.T, job *batchv1.Job, kind, before batchv1.JobConditionType, reason string) {
@@ -156,7 +160,7 @@ var hosts atomic.Int32
 // starting makes a tenant whose chat server runs, while nobody answers for its database.
 func starting(t *testing.T, tenant string) {
 	t.Helper()
-	platform(t)
+	crashPlatform(t)
 	create(t, newTenant(tenant))
 	t.Cleanup(func() { atRest(t, tenant) })
 	report(t, tenant)
@@ -297,10 +301,7 @@ func TestAForeignPolicyIsReasonForANewProbe(t *testing.T) {
 	}
 	before := wantIsolation(t, "widened", metav1.ConditionTrue, v1alpha1.ReasonIsolated, "").Status.Isolation
 	eventually(t, "the finished probes to be removed", func() string { return probesLeft(t, "widened") })
-	create(t, &networkingv1.NetworkPolicy{
-		ObjectMeta: metav1.ObjectMeta{Namespace: naming.Namespace("widened"), Name: "let-me-in"},
-		Spec:       networkingv1.NetworkPolicySpec{Ingress: []networkingv1.NetworkPolicyIngressRule{{}}},
-	})
+	create(t, allowAll("widened"))
 	wantIsolation(t, "widened", metav1.ConditionUnknown, v1alpha1.ReasonProbePending, "policies changed")
 	for _, job := range probesOf(t, "widened") {
 		carryOut(t, &job, asPlanned())
@@ -308,6 +309,14 @@ func TestAForeignPolicyIsReasonForANewProbe(t *testing.T) {
 	after := wantIsolation(t, "widened", metav1.ConditionTrue, v1alpha1.ReasonIsolated, "").Status.Isolation
 	if after.PoliciesDigest == before.PoliciesDigest {
 		t.Error("the proof does not name the policies it was made under")
+	}
+}
+
+// allowAll is a policy that the operator did not make and will not remove.
+func allowAll(tenant string) *networkingv1.NetworkPolicy {
+	return &networkingv1.NetworkPolicy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: naming.Namespace(tenant), Name: "let-me-in"},
+		Spec:       networkingv1.NetworkPolicySpec{Ingress: []networkingv1.NetworkPolicyIngressRule{{}}},
 	}
 }
 
@@ -378,7 +387,7 @@ func readyPod(t *testing.T, tenant, component, address string, ready bool) strin
 			Labels: map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy, v1alpha1.LabelName: component},
 		},
 		Spec: corev1.PodSpec{
-			AutomountServiceAccountToken: ptr.To(false),
+			NodeName: crashNode, AutomountServiceAccountToken: ptr.To(false),
 			SecurityContext: &corev1.PodSecurityContext{
 				RunAsNonRoot: ptr.To(true), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},

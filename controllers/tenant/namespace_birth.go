@@ -6,11 +6,10 @@ package tenant
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/chattenant/chattenant/api/v1alpha1"
 	"github.com/chattenant/chattenant/controllers/desired"
@@ -29,14 +28,14 @@ func (r *Reconciler) bringNamespace(ctx context.Context, s *scope, in desired.In
 		return err
 	}
 	s.applied = append(s.applied, intent)
-	if err := r.stillWanted(ctx, s.tenant); err != nil {
+	if _, err := r.stillWanted(ctx, s.tenant); err != nil {
 		return err
 	}
 	if err := r.Applier.CreateNamespace(ctx, intent); err != nil {
 		return err
 	}
-	err := r.stillWanted(ctx, s.tenant)
-	if !errors.Is(err, errGone) {
+	gone, err := r.stillWanted(ctx, s.tenant)
+	if !gone {
 		return err
 	}
 	unborn, findErr := find[corev1.Namespace](ctx, r.Live, "", s.namespace())
@@ -46,24 +45,19 @@ func (r *Reconciler) bringNamespace(ctx context.Context, s *scope, in desired.In
 	return errors.Join(err, r.Applier.Delete(ctx, unborn))
 }
 
-// errGone: the tenant was deleted, finalizer and all.
-var errGone = errors.New("the ChatTenant is gone")
-
 // stillWanted asks the API server whether the tenant exists and is to stay. That it is not so is a conflict, because the
-// cache is behind.
-func (r *Reconciler) stillWanted(ctx context.Context, tenant *v1alpha1.ChatTenant) error {
+// cache is behind. It also says whether the tenant is gone for good, finalizer and all.
+func (r *Reconciler) stillWanted(ctx context.Context, tenant *v1alpha1.ChatTenant) (gone bool, err error) {
 	live, err := find[v1alpha1.ChatTenant](ctx, r.Live, "", tenant.Name)
-	if err != nil {
-		return err
-	}
-	reason := errors.New("the ChatTenant is being deleted")
 	switch {
+	case err != nil:
+		return false, err
 	case live == nil || live.UID != tenant.UID:
-		reason = errGone
-	case live.DeletionTimestamp.IsZero():
-		return nil
+		return true, conflict("chattenants", tenant.Name, "the ChatTenant is gone")
+	case !live.DeletionTimestamp.IsZero():
+		return false, conflict("chattenants", tenant.Name, "the ChatTenant is being deleted")
 	}
-	return conflict("ChatTenant", tenant.Name, reason)
+	return false, nil
 }
 
 // unseenNamespace says whether the tenant has a namespace that the cache does not know yet: a tenant must not go before
@@ -73,10 +67,9 @@ func (r *Reconciler) unseenNamespace(ctx context.Context, s *scope) error {
 	if err != nil || live == nil || !policy.Owns(s.tenant, live) {
 		return err
 	}
-	return conflict("Namespace", live.Name, errors.New("the cache does not know it yet"))
+	return conflict("namespaces", live.Name, "the cache does not know it yet")
 }
 
-func conflict(kind, name string, why error) error {
-	resource, _ := meta.UnsafeGuessKindToResource(v1alpha1.GroupVersion.WithKind(kind))
-	return fmt.Errorf("%w: %w", apierrors.NewConflict(resource.GroupResource(), name, why), why)
+func conflict(resource, name, why string) error {
+	return apierrors.NewConflict(schema.GroupResource{Resource: resource}, name, errors.New(why))
 }
