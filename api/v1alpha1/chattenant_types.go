@@ -39,6 +39,7 @@ type ChatTenantSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="className cannot change: create a new tenant under the other class and move the data"
 	ClassName string `json:"className,omitempty"`
 
@@ -53,6 +54,7 @@ type ChatTenantSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="region cannot change: data does not move silently; create a tenant in the other region and move the data"
 	Region string `json:"region,omitempty"`
 
