@@ -13,7 +13,9 @@ package apply
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -151,10 +153,23 @@ func (a *Applier) send(
 	body.SetResourceVersion(seen.version)
 	if err := a.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(body), client.FieldOwner(FieldManager),
 		client.ForceOwnership); err != nil {
-		return nil, fmt.Errorf("apply %s: %w", id, err)
+		return nil, fmt.Errorf("apply %s: %w", id, replaced(id, err))
 	}
 	writes.WithLabelValues(id.gvk.Kind, "apply").Inc()
 	return body, nil
+}
+
+// replaced turns the API server's word for an object of another UID, that its UID is invalid, into a conflict.
+func replaced(id identity, err error) error {
+	var status apierrors.APIStatus
+	if !apierrors.IsInvalid(err) || !errors.As(err, &status) || status.Status().Details == nil {
+		return err
+	}
+	isUID := func(cause metav1.StatusCause) bool { return cause.Field == "metadata.uid" }
+	if !slices.ContainsFunc(status.Status().Details.Causes, isUID) {
+		return err
+	}
+	return apierrors.NewConflict(schema.GroupResource{Group: id.gvk.Group, Resource: id.gvk.Kind}, id.name, err)
 }
 
 // Create makes an object that is never changed afterwards: a Job. One that exists already is no error, because its name

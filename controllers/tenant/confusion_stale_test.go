@@ -6,6 +6,7 @@
 package tenant
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -17,10 +18,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/api/v1alpha1"
+	"github.com/chattenant/chattenant/controllers/apply"
 	"github.com/chattenant/chattenant/controllers/desired"
 )
 
@@ -70,6 +73,10 @@ func TestAnOperatorThatSleptThroughADeletionMakesNoNamespace(t *testing.T) {
 	result, err := slow.reconciler.Reconcile(t.Context(), request(tenant.Name))
 	if err != nil || result.RequeueAfter == 0 {
 		t.Errorf("want another pass once the cache knows, got %v, %v", result, err)
+	}
+	// Its status is refused as well: what it was of is gone.
+	if slow.wire.writes > 1 {
+		t.Errorf("it wrote %d times", slow.wire.writes)
 	}
 	wantNoNamespace(t, tenant.Name)
 }
@@ -225,4 +232,61 @@ func TestATenantIsDeletedThoughItsBindingIsMissing(t *testing.T) {
 		}
 		return story(t, tenant.Name)
 	})
+}
+
+// TestWhatWasReplacedIsNotWritten: what bears an object's name now may be another tenant's.
+func TestWhatWasReplacedIsNotWritten(t *testing.T) {
+	platform(t)
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "chat-replaced"}})
+	replaced := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "chat-replaced", Name: "settings"},
+		Data: map[string]string{"of": "the next tenant"}}
+	create(t, replaced)
+	before := replaced.DeepCopy()
+	before.UID = "11111111-2222-3333-4444-555555555555"
+	applier := &apply.Applier{Reader: remembering{admin, before}, Writer: admin}
+	_, err := applier.Apply(t.Context(), corev1ac.ConfigMap("settings", "chat-replaced").
+		WithData(map[string]string{"of": "the tenant before"}))
+	if !apierrors.IsConflict(err) {
+		t.Errorf("want a conflict, got %v", err)
+	}
+	if err := admin.Get(t.Context(), client.ObjectKeyFromObject(replaced), replaced); err != nil {
+		t.Fatal(err)
+	}
+	if replaced.Data["of"] != "the next tenant" {
+		t.Errorf("it was written: %v", replaced.Data)
+	}
+}
+
+// remembering is a cache that has one object, as it was.
+type remembering struct {
+	client.Reader
+
+	object *corev1.ConfigMap
+}
+
+func (r remembering) Get(_ context.Context, _ client.ObjectKey, o client.Object, _ ...client.GetOption) error {
+	if into, ok := o.(*corev1.ConfigMap); ok {
+		r.object.DeepCopyInto(into)
+	}
+	return nil
+}
+
+// TestALabelOfTheNamespaceIsTakenBack: what the operator made by creating it would stay for ever.
+func TestALabelOfTheNamespaceIsTakenBack(t *testing.T) {
+	platform(t)
+	ns := func() *corev1ac.NamespaceApplyConfiguration { return corev1ac.Namespace("chat-taken-back") }
+	applier := &apply.Applier{Reader: stripped{admin}, Writer: admin}
+	if err := applier.CreateNamespace(t.Context(), ns().WithLabels(map[string]string{"a": "b"})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := applier.Apply(t.Context(), ns()); err != nil {
+		t.Fatal(err)
+	}
+	live := &corev1.Namespace{}
+	if err := admin.Get(t.Context(), client.ObjectKey{Name: "chat-taken-back"}, live); err != nil {
+		t.Fatal(err)
+	}
+	if live.Labels["a"] != "" {
+		t.Errorf("the label is still there: %v", live.Labels)
+	}
 }

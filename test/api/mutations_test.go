@@ -31,6 +31,13 @@ var needless = map[string]string{}
 
 // judges are the tests that a mutant must fail: all that ask admission.
 var judges = []testing.InternalTest{
+	{Name: "TestTheOperatorWritesOnPodsThatItMade", F: TestTheOperatorWritesOnPodsThatItMade},
+	{Name: "TestTheOperatorTellsAGatewayOnceMore", F: TestTheOperatorTellsAGatewayOnceMore},
+	{Name: "TestARecipientOutsideIsNotAddedToATenant", F: TestARecipientOutsideIsNotAddedToATenant},
+	{Name: "TestABoundedTenantNeedsNoRecipients", F: TestABoundedTenantNeedsNoRecipients},
+	{Name: "TestTheEconomicAreaIsMoreThanTheUnion", F: TestTheEconomicAreaIsMoreThanTheUnion},
+	{Name: "TestAKubeletRelabelsThroughTheStatusOfAPodNothing", F: TestAKubeletRelabelsThroughTheStatusOfAPodNothing},
+	{Name: "TestADedicatedPodsTermsAreExact", F: TestADedicatedPodsTermsAreExact},
 	{Name: "TestDeletingATenantTakesItsName", F: TestDeletingATenantTakesItsName},
 	{Name: "TestDeletingARegionTakesItsName", F: TestDeletingARegionTakesItsName},
 	{Name: "TestClassesAndSubProcessorsAreDeletedFreely", F: TestClassesAndSubProcessorsAreDeletedFreely},
@@ -64,6 +71,8 @@ var judges = []testing.InternalTest{
 	{Name: "TestAResidencyIsHeldToWhenItChangesAndInTheWayOfNothingElse", F: TestAResidencyIsHeldToWhenItChangesAndInTheWayOfNothingElse},
 	{Name: "TestAHostThatAnotherTenantHasIsRefused", F: TestAHostThatAnotherTenantHasIsRefused},
 	{Name: "TestARegionThatNodesCanClaimIsWarnedOf", F: TestARegionThatNodesCanClaimIsWarnedOf},
+	{Name: "TestOnlyTheOperatorWritesTheStatusOfATenant", F: TestOnlyTheOperatorWritesTheStatusOfATenant},
+	{Name: "TestWhatTheClusterFoundIsWrittenByWhoFoundIt", F: TestWhatTheClusterFoundIsWrittenByWhoFoundIt},
 	{Name: "TestATenantsVolumesComeNewAndFromItsRegion", F: TestATenantsVolumesComeNewAndFromItsRegion},
 	{Name: "TestNobodyLaysAClaimInATenantsWay", F: TestNobodyLaysAClaimInATenantsWay},
 	{Name: "TestOnlyKubernetesBindsATenantsClaims", F: TestOnlyKubernetesBindsATenantsClaims},
