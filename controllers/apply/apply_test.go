@@ -28,15 +28,16 @@ func TestNothingIsWrittenOutsideOfTenantsNamespaces(t *testing.T) {
 		write func(context.Context) error
 		says  string
 	}{
-		"a cluster role":            {apply(rbacv1ac.ClusterRole("all")), "not a managed kind"},
-		"a cluster role binding":    {apply(rbacv1ac.ClusterRoleBinding("all")), "not a managed kind"},
-		"a storage class":           {apply(storagev1ac.StorageClass("all")), "not a managed kind"},
-		"a node":                    {apply(corev1ac.Node("eu-1")), "not a managed kind"},
-		"a volume":                  {apply(corev1ac.PersistentVolume("v")), "not a managed kind"},
-		"a Secret":                  {apply(corev1ac.Secret("s", "chat-acme")), "not a managed kind"},
-		"a role":                    {apply(rbacv1ac.Role("r", "chat-acme")), "not a managed kind"},
-		"the system's namespace":    {apply(corev1ac.Namespace("kube-system")), "not in a tenant's namespace"},
-		"a namespace in another":    {apply(corev1ac.Namespace("chat-a").WithNamespace("chat-b")), "not in a tenant's namespace"},
+		"a cluster role":         {apply(rbacv1ac.ClusterRole("all")), "not a managed kind"},
+		"a cluster role binding": {apply(rbacv1ac.ClusterRoleBinding("all")), "not a managed kind"},
+		"a storage class":        {apply(storagev1ac.StorageClass("all")), "not a managed kind"},
+		"a node":                 {apply(corev1ac.Node("eu-1")), "not a managed kind"},
+		"a volume":               {apply(corev1ac.PersistentVolume("v")), "not a managed kind"},
+		"a Secret":               {apply(corev1ac.Secret("s", "chat-acme")), "not a managed kind"},
+		"a role":                 {apply(rbacv1ac.Role("r", "chat-acme")), "not a managed kind"},
+		"the system's namespace": {apply(corev1ac.Namespace("kube-system")), "not in a tenant's namespace"},
+		"a namespace in another": {
+			apply(corev1ac.Namespace("chat-a").WithNamespace("chat-b")), "not in a tenant's namespace"},
 		"a binding in the system's": {apply(rbacv1ac.RoleBinding("b", "kube-system")), "not in a tenant's namespace"},
 		"a ConfigMap nowhere":       {apply(corev1ac.ConfigMap("c", "")), "not in a tenant's namespace"},
 		"a Job in the system's": {func(ctx context.Context) error {

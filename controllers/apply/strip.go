@@ -18,8 +18,8 @@ import (
 // along is somebody's forgery and is taken off.
 const annotationDigest = "cache.chattenant.io/digest"
 
-// stripped marks what Strip has seen before. No API server gives out an entry with this operation, while anybody who may
-// write an object can empty its record of ownership.
+// stripped marks what Strip has seen before. No API server gives out an entry with this operation, while anybody who
+// may write an object can empty its record of ownership.
 const stripped metav1.ManagedFieldsOperationType = "Stripped"
 
 // Strip is the cache's transform for managed kinds. It replaces an object's body by the digest of what the operator
@@ -82,8 +82,8 @@ func foreign(entries []metav1.ManagedFieldsEntry) bool {
 	return slices.ContainsFunc(entries, takesFrom)
 }
 
-// takesFrom says whether an entry must be taken over. What the operator itself wrote by other means than by applying, as
-// when it created the object, would stay when the intent drops it.
+// takesFrom says whether an entry must be taken over. What the operator itself wrote by other means than by applying,
+// as when it created the object, would stay when the intent drops it.
 func takesFrom(e metav1.ManagedFieldsEntry) bool {
 	if ours(e) || e.Subresource != "" || e.FieldsV1 == nil {
 		return false

@@ -65,8 +65,8 @@ func Plan(facts Facts, role isolation.End) isolation.Plan {
 	return plan
 }
 
-// Controlled says whether a plan has something that must be open. Without it a pod that had no network at all would find
-// everything as closed as it should be.
+// Controlled says whether a plan has something that must be open. Without it a pod that had no network at all would
+// find everything as closed as it should be.
 func Controlled(plan isolation.Plan) bool {
 	return slices.ContainsFunc(plan.Targets, func(t isolation.Target) bool { return t.Want == isolation.WantOpen })
 }

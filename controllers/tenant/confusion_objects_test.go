@@ -135,10 +135,14 @@ func TestOwnersThatOthersSetAreTakenOff(t *testing.T) {
 			if err := admin.Get(t.Context(), client.ObjectKeyFromObject(tc.object), tc.object); err != nil {
 				t.Fatal(err)
 			}
-			given := client.MergeFrom(tc.object.DeepCopyObject().(client.Object)) //nolint:forcetypeassert // It is one.
+			before, ok := tc.object.DeepCopyObject().(client.Object)
+			if !ok {
+				t.Fatalf("%T is no object", tc.object)
+			}
+			given := client.MergeFrom(before)
 			tc.object.SetOwnerReferences(append(tc.object.GetOwnerReferences(),
-				ownerReference("ChatTenant", "owner", string(liveTenant(t, "owner").UID)),
-				ownerReference("ChatTenant", "nobody", "11111111-2222-3333-4444-555555555555"),
+				ownerReference("owner", string(liveTenant(t, "owner").UID)),
+				ownerReference("nobody", "11111111-2222-3333-4444-555555555555"),
 				metav1.OwnerReference{APIVersion: "v1", Kind: "Node", Name: "eu-1", UID: "2", BlockOwnerDeletion: new(true)}))
 			if err := admin.Patch(t.Context(), tc.object, given); err != nil {
 				t.Fatal(err)
@@ -156,8 +160,8 @@ func TestOwnersThatOthersSetAreTakenOff(t *testing.T) {
 	}
 }
 
-func ownerReference(kind, name, uid string) metav1.OwnerReference {
-	return metav1.OwnerReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: kind, Name: name,
+func ownerReference(name, uid string) metav1.OwnerReference {
+	return metav1.OwnerReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: "ChatTenant", Name: name,
 		UID: types.UID(uid)}
 }
 
@@ -169,9 +173,9 @@ func TestWhatAnotherTenantOwnsIsNotPruned(t *testing.T) {
 	report(t, "pruning")
 	wantCondition(t, "pruning", v1alpha1.ConditionReady, v1alpha1.ReasonReady)
 	labels := map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}
-	foreign := ownerReference("ChatTenant", "another", "11111111-2222-3333-4444-555555555555")
+	foreign := ownerReference("another", "11111111-2222-3333-4444-555555555555")
 	foreign.Controller = new(true)
-	weak := ownerReference("ChatTenant", "pruning", string(liveTenant(t, "pruning").UID))
+	weak := ownerReference("pruning", string(liveTenant(t, "pruning").UID))
 	kept := []client.Object{
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "of-nobody", Labels: labels}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "of-another", Labels: labels,

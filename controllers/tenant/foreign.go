@@ -34,8 +34,8 @@ const foreignPause = time.Minute
 // adopting says whether the tenant takes up what an earlier one left, which is there before the tenant is.
 func adopting(s *scope) bool { return s.tenant.Spec.AdoptUID != "" }
 
-// foreignSecret answers an outcome where there is a Secret of that name. The operator may not read Secrets, but one that
-// is there cannot be made: it asks whether it could.
+// foreignSecret answers an outcome where there is a Secret of that name. The operator may not read Secrets, but one
+// that is there cannot be made: it asks whether it could.
 func (r *Reconciler) foreignSecret(ctx context.Context, s *scope, name string) (*outcome, error) {
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace(), Name: name}}
 	err := r.Client.Create(ctx, secret, client.DryRunAll)
@@ -78,8 +78,8 @@ func (r *Reconciler) foreignCertificateSecret(
 	return nil, nil //nolint:nilnil // nil is the answer to "is there one", as documented.
 }
 
-// foreignClaim finds a volume claim in the place of the database's, before its StatefulSet exists: the StatefulSet would
-// use it, with whatever is on it.
+// foreignClaim finds a volume claim in the place of the database's, before its StatefulSet exists: the StatefulSet
+// would use it, with whatever is on it.
 func (r *Reconciler) foreignClaim(ctx context.Context, s *scope) (*outcome, error) {
 	claim, err := find[corev1.PersistentVolumeClaim](ctx, r.Live, s.namespace(), desired.DatabaseClaim)
 	if claim == nil || err != nil {
@@ -99,8 +99,8 @@ var unmade = []string{
 	v1alpha1.ReasonNotEvaluated, v1alpha1.ReasonInternalError, v1alpha1.ReasonProgressing, v1alpha1.ReasonObjectNotOurs,
 }
 
-// fresh says whether a phase makes its objects for the first time. What somebody deletes later leaves things behind that
-// are the tenant's own.
+// fresh says whether a phase makes its objects for the first time. What somebody deletes later leaves things behind
+// that are the tenant's own.
 func (s *scope) fresh(condition string) bool {
 	known := meta.FindStatusCondition(s.tenant.Status.Conditions, condition)
 	return !adopting(s) && (known == nil || slices.Contains(unmade, known.Reason))

@@ -54,6 +54,7 @@ type edit struct {
 // TestTwoOperatorsInAnyOrderComeToTheSame lets two operators with caches that lag work on a tenant that is created,
 // changed and deleted meanwhile. What comes of it is what one undisturbed operator makes, and nothing is left behind.
 func TestTwoOperatorsInAnyOrderComeToTheSame(t *testing.T) {
+	t.Parallel()
 	crashPlatform(t)
 	log := startEventLog(t)
 	l := &lane{log: log, tenant: "interleaved", world: newWorld(t, "interleaved")}

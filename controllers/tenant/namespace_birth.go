@@ -45,8 +45,8 @@ func (r *Reconciler) bringNamespace(ctx context.Context, s *scope, in desired.In
 	return errors.Join(err, r.Applier.Delete(ctx, unborn))
 }
 
-// stillWanted asks the API server whether the tenant exists and is to stay. That it is not so is a conflict, because the
-// cache is behind. It also says whether the tenant is gone for good, finalizer and all.
+// stillWanted asks the API server whether the tenant exists and is to stay. That it is not so is a conflict, because
+// the cache is behind. It also says whether the tenant is gone for good, finalizer and all.
 func (r *Reconciler) stillWanted(ctx context.Context, tenant *v1alpha1.ChatTenant) (gone bool, err error) {
 	live, err := find[v1alpha1.ChatTenant](ctx, r.Live, "", tenant.Name)
 	switch {

@@ -43,8 +43,8 @@ func (r *Reconciler) teardown(ctx context.Context, s *scope) error {
 	return r.retainNamespace(ctx, s)
 }
 
-// keepRights sees to it that the operator may remove what is in the namespace: a tenant that is deleted while it is made
-// may have a namespace and no binding yet. It answers whether rights are being granted.
+// keepRights sees to it that the operator may remove what is in the namespace: a tenant that is deleted while it is
+// made may have a namespace and no binding yet. It answers whether rights are being granted.
 func (r *Reconciler) keepRights(ctx context.Context, s *scope) (bool, error) {
 	ns := s.facts.Namespace
 	if !ns.DeletionTimestamp.IsZero() || ns.Labels[v1alpha1.LabelState] == v1alpha1.StateRetained {

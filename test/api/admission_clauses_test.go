@@ -135,6 +135,7 @@ func TestADedicatedPodsTermsAreExact(t *testing.T) {
 	}
 	value := []any{map[string]any{"key": dedicatedKey, "operator": "Exists", "value": ""}}
 	pod := changed(t, manifest(t, "pod"), set("metadata.namespace", "chat-hooli"),
-		set(at, terms(region, demand(dedicatedKey, "In", "hooli"))), set("spec.tolerations", append(value, tolerate("hooli")...)))
+		set(at, terms(region, demand(dedicatedKey, "In", "hooli"))),
+		set("spec.tolerations", append(value, tolerate("hooli")...)))
 	wantRefusal(t, creation(pod)(t.Context(), as(t, replicaSets)), toleratesMuch)
 }

@@ -23,7 +23,8 @@ func remove(t *testing.T, o *unstructured.Unstructured) {
 	c := adminClient(t)
 	if o.GroupVersionKind().Group == v1alpha1.GroupVersion.Group {
 		patch := `{"metadata":{"annotations":{"` + v1alpha1.AnnotationConfirmDeletion + `":"` + o.GetName() + `"}}}`
-		if err := c.Patch(ctx, o, client.RawPatch("application/merge-patch+json", []byte(patch))); client.IgnoreNotFound(err) != nil {
+		err := c.Patch(ctx, o, client.RawPatch("application/merge-patch+json", []byte(patch)))
+		if client.IgnoreNotFound(err) != nil {
 			t.Error(err)
 		}
 	}
