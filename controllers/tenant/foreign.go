@@ -52,7 +52,8 @@ func (r *Reconciler) foreignSecret(ctx context.Context, s *scope, name string) (
 func notOurs(s *scope, kind, name string) *outcome {
 	return &outcome{stalled, v1alpha1.ReasonObjectNotOurs, fmt.Sprintf(
 		"There is a %s %q in namespace %s that was not made for this tenant; it is neither used nor changed. Find out who "+
-			"made it, then remove it: kubectl -n %[3]s delete %[1]s %[2]s", kind, name, s.namespace())}
+			"made it, and only if nobody needs what is in it, remove it: kubectl -n %[3]s delete %[1]s %[2]s",
+		kind, name, s.namespace())}
 }
 
 // foreignCertificateSecret finds a Secret in the place of one that cert-manager is to fill, before the Certificate

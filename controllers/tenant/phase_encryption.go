@@ -47,8 +47,12 @@ func newestKey(s *scope) int64 {
 	return s.status.Encryption.KeyGeneration
 }
 
+// forgotten says whether the status lost what it said about keys. No database is made before its key, so where there is
+// one the keys are the tenant's own: to call them foreign would invite somebody to delete them.
+func forgotten(s *scope) bool { return s.tenant.Status.Encryption == nil && s.database != nil }
+
 func (r *Reconciler) makeKey(ctx context.Context, s *scope, generation int64) (outcome, error) {
-	if s.tenant.Status.AnnouncedKeyGeneration < generation && !adopting(s) {
+	if s.tenant.Status.AnnouncedKeyGeneration < generation && !adopting(s) && !forgotten(s) {
 		if foreign, err := r.foreignSecret(ctx, s, desired.KeySecretName(generation)); foreign != nil || err != nil {
 			return ptr.Deref(foreign, outcome{}), err
 		}
