@@ -28,7 +28,7 @@ import (
 
 var (
 	interleaveSeed = flag.Uint64("interleave.seed", 0, "repeat the interleaving of this seed; 0 takes new ones")
-	interleaveFor  = flag.Duration("interleave.for", 12*time.Second, "begin interleavings for this long")
+	interleaveFor  = flag.Duration("interleave.for", 8*time.Second, "begin interleavings for this long")
 )
 
 // schedule lets two operators, the world and a script of edits act on one tenant, one request at a time, in an order
