@@ -63,7 +63,8 @@ func TestAGatewayIsToldTwiceAndThenNoMore(t *testing.T) {
 			t.Fatal(err)
 		}
 		if told != step.told || api.patches != step.patches || (s.requeueAfter > 0) != step.wakes {
-			t.Errorf("step %d: told %v after %d patches, another pass in %s; want %+v", i, told, api.patches, s.requeueAfter, step)
+			t.Errorf("step %d: told %v after %d patches, another pass in %s; want %+v",
+				i, told, api.patches, s.requeueAfter, step)
 		}
 	}
 }
