@@ -127,8 +127,14 @@ test-api: bin/helm bin/kustomize ## Test CRDs, admission, RBAC and chart against
 	hack/lint/with-kube-binaries.sh go test -tags apiserver -timeout=30m -parallel=8 ./test/api/... ./controllers/...
 
 .PHONY: crash
-crash: ## Let every single write of the operator fail in every way
-	hack/lint/with-kube-binaries.sh go test -tags apiserver -timeout=60m -v -run LeavesNoTrace ./controllers/tenant -crash.stride=1
+crash: ## Let every single write of the operator fail in every way, and two operators act in many orders
+	hack/lint/with-kube-binaries.sh go test -tags apiserver -timeout=90m -v -run "LeavesNoTrace|ComeToTheSame" ./controllers/tenant -crash.stride=1 -interleave.for=10m
+
+.PHONY: mutation
+mutation: ## Leave out each clause of the admission policies and see that a test misses it (MUTATE=regular expression of names)
+	hack/lint/with-kube-binaries.sh go test -tags apiserver -timeout=60m -v -run EveryClauseOfThePolicies ./test/api -mutate='$(MUTATE)'
+
+MUTATE ?= .
 
 .PHONY: test-postgres
 test-postgres: ## Test the chat server, its bench and the database's set-up against a real PostgreSQL

@@ -42,6 +42,7 @@ type ChatTenantSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="className cannot change: create a new tenant under the other class and move the data"
 	ClassName string `json:"className,omitempty"`
 
@@ -56,6 +57,7 @@ type ChatTenantSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="region cannot change: data does not move silently; create a tenant in the other region and move the data"
 	Region string `json:"region,omitempty"`
 
@@ -144,6 +146,12 @@ type ChatTenantStatus struct {
 	// encryption says which key protects the tenant's data. It never holds key material.
 	// +optional
 	Encryption *EncryptionStatus `json:"encryption,omitempty"`
+
+	// announcedKeyGeneration is that of the key that is made next: there was no Secret of its name. It is absent while none
+	// is about to be made.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	AnnouncedKeyGeneration int64 `json:"announcedKeyGeneration,omitempty"`
 
 	// subProcessors lists every recipient that the tenant uses, those that these engage, and those that were once
 	// effective for it. At most 256: then the longest retired fall out first.

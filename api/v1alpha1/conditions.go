@@ -68,6 +68,14 @@ const (
 	ReasonHostTaken = "HostTaken"
 	// ReasonNamespaceNotOurs: a namespace of the tenant's name exists and was not made for a ChatTenant.
 	ReasonNamespaceNotOurs = "NamespaceNotOurs"
+	// ReasonObjectNotOurs: a Secret or a volume claim bears the name of one that the tenant needs, and was there before it
+	// was made for this tenant. It is left untouched; the message names it.
+	ReasonObjectNotOurs = "ObjectNotOurs"
+	// ReasonObjectRefused: an object of the tenant has something that can never be changed to what it must be; the
+	// message names it.
+	ReasonObjectRefused = "ObjectRefused"
+	// ReasonKeyAnnounced: nobody has a Secret of the next key's name, which was written down before the key is made.
+	ReasonKeyAnnounced = "KeyAnnounced"
 	// ReasonNamespaceRetained: the namespace holds the data of an earlier tenant that spec.adoptUID does not name.
 	ReasonNamespaceRetained = "NamespaceRetained"
 	// ReasonNothingToAdopt: spec.adoptUID is set and no retained namespace has that record.
@@ -134,6 +142,9 @@ const (
 	ReasonHoleFound = "HoleFound"
 	// ReasonProbePending: no probe has come to a verdict under the network policies of now; one will.
 	ReasonProbePending = "ProbePending"
+	// ReasonProbeWaiting: no probe has come to a verdict, and the next is started when PostgreSQL is ready: it shows that a
+	// probe's pod has a network at all.
+	ReasonProbeWaiting = "ProbeWaiting"
 	// ReasonProbeFailed: a probe came to no verdict; the message says why, and it is tried again.
 	ReasonProbeFailed = "ProbeFailed"
 	// ReasonActive is the reason of Paused when it is False, ReasonPausedBySpec when it is True.

@@ -62,6 +62,7 @@ type BackupStore struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`
 	SubProcessor string `json:"subProcessor,omitempty"`
 }
 

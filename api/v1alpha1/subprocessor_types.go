@@ -87,6 +87,7 @@ type SubProcessorSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`
 	Parent string `json:"parent,omitempty"`
 
 	// endpoints are the only hosts and ports that data reaches this recipient by.

@@ -15,11 +15,9 @@ import (
 	"encoding/json"
 	"fmt"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -52,6 +50,9 @@ func (a *Applier) Apply(ctx context.Context, intent Object) (bool, error) {
 	if !ok {
 		return false, fmt.Errorf("apply %s: not a managed kind", id)
 	}
+	if !id.inTenant() {
+		return false, fmt.Errorf("apply %s: not in a tenant's namespace", id)
+	}
 	data, err := json.Marshal(intent)
 	if err != nil {
 		return false, fmt.Errorf("serialise %s: %w", id, err)
@@ -63,7 +64,7 @@ func (a *Applier) Apply(ctx context.Context, intent Object) (bool, error) {
 	if Digest(cached) == digest(data) {
 		return false, nil
 	}
-	version, err := a.write(ctx, data, id)
+	version, err := a.write(ctx, data, id, seenBefore(id, cached))
 	return version != cached.GetResourceVersion(), err
 }
 
@@ -73,8 +74,8 @@ func (a *Applier) Apply(ctx context.Context, intent Object) (bool, error) {
 //
 // Applying puts right every value the intent holds. What others added beside it is left then, and goes only once the
 // operator has taken its ownership over: in this order no write in between shows admission a foreign value.
-func (a *Applier) write(ctx context.Context, data []byte, id identity) (string, error) {
-	live, err := a.send(ctx, data, id)
+func (a *Applier) write(ctx context.Context, data []byte, id identity, seen precondition) (string, error) {
+	live, err := a.send(ctx, data, id, seen)
 	if err != nil {
 		return "", err
 	}
@@ -84,46 +85,28 @@ func (a *Applier) write(ctx context.Context, data []byte, id identity) (string, 
 	if err := a.takeOver(ctx, live); err != nil {
 		return "", fmt.Errorf("take back %s: %w", id, err)
 	}
-	if live, err = a.send(ctx, data, id); err != nil {
+	if live, err = a.send(ctx, data, id, precondition{uid: live.GetUID()}); err != nil {
 		return "", err
 	}
 	return live.GetResourceVersion(), nil
 }
 
 // send answers the object as it is then. What is sent is a copy, because the client decodes the answer into it.
-func (a *Applier) send(ctx context.Context, data []byte, id identity) (*unstructured.Unstructured, error) {
+func (a *Applier) send(
+	ctx context.Context, data []byte, id identity, seen precondition,
+) (*unstructured.Unstructured, error) {
 	body := &unstructured.Unstructured{}
 	if err := body.UnmarshalJSON(data); err != nil {
 		return nil, fmt.Errorf("copy %s: %w", id, err)
 	}
+	body.SetUID(seen.uid)
+	body.SetResourceVersion(seen.version)
 	if err := a.Writer.Apply(ctx, client.ApplyConfigurationFromUnstructured(body), client.FieldOwner(FieldManager),
 		client.ForceOwnership); err != nil {
-		return nil, fmt.Errorf("apply %s: %w", id, err)
+		return nil, fmt.Errorf("apply %s: %w", id, replaced(id, err))
 	}
 	writes.WithLabelValues(id.gvk.Kind, "apply").Inc()
 	return body, nil
-}
-
-// Create makes an object that is never changed afterwards: a Job. One that exists already is no error, because its name
-// says all that is in it. It asks for fewer rights than Apply.
-func (a *Applier) Create(ctx context.Context, intent Object) error {
-	id := identify(intent)
-	data, err := json.Marshal(intent)
-	if err != nil {
-		return fmt.Errorf("serialise %s: %w", id, err)
-	}
-	body := &unstructured.Unstructured{}
-	if err := body.UnmarshalJSON(data); err != nil {
-		return fmt.Errorf("copy %s: %w", id, err)
-	}
-	if err := a.Writer.Create(ctx, body, client.FieldOwner(FieldManager)); err != nil {
-		if apierrors.IsAlreadyExists(err) {
-			return nil
-		}
-		return fmt.Errorf("create %s: %w", id, err)
-	}
-	writes.WithLabelValues(id.gvk.Kind, "create").Inc()
-	return nil
 }
 
 // Delete removes exactly the object that was seen: one that was replaced in the meantime is left alone, which is a
@@ -139,28 +122,4 @@ func (a *Applier) Delete(ctx context.Context, seen client.Object) error {
 	}
 	writes.WithLabelValues(kindOf(seen), "delete").Inc()
 	return nil
-}
-
-type identity struct {
-	gvk             schema.GroupVersionKind
-	namespace, name string
-}
-
-func identify(o Object) identity {
-	return identity{
-		gvk:       schema.FromAPIVersionAndKind(ptr.Deref(o.GetAPIVersion(), ""), ptr.Deref(o.GetKind(), "")),
-		namespace: ptr.Deref(o.GetNamespace(), ""),
-		name:      ptr.Deref(o.GetName(), ""),
-	}
-}
-
-func (i identity) key() client.ObjectKey {
-	return client.ObjectKey{Namespace: i.namespace, Name: i.name}
-}
-
-func (i identity) String() string {
-	if i.namespace == "" {
-		return i.gvk.Kind + " " + i.name
-	}
-	return i.gvk.Kind + " " + i.namespace + "/" + i.name
 }

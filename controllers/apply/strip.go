@@ -8,13 +8,19 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// annotationDigest is an annotation of cached objects only: Strip sets it, it is never sent.
+// annotationDigest is an annotation of cached objects only: Strip sets it, it is never sent. One that an object brings
+// along is somebody's forgery and is taken off.
 const annotationDigest = "cache.chattenant.io/digest"
+
+// stripped marks what Strip has seen before. No API server gives out an entry with this operation, while anybody who
+// may write an object can empty its record of ownership.
+const stripped metav1.ManagedFieldsOperationType = "Stripped"
 
 // Strip is the cache's transform for managed kinds. It replaces an object's body by the digest of what the operator
 // owns of it, and keeps metadata, status and the few observed fields that phases read.
@@ -24,9 +30,10 @@ func Strip(in any) (any, error) {
 		return in, nil
 	}
 	kind, ok := kindByType(o)
-	if !ok || len(o.GetManagedFields()) == 0 {
+	if !ok || isStripped(o) {
 		return in, nil
 	}
+	disown(o)
 	intent, err := kind.extract(o)
 	if err != nil {
 		return nil, fmt.Errorf("extract %T %s/%s: %w", o, o.GetNamespace(), o.GetName(), err)
@@ -35,12 +42,24 @@ func Strip(in any) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("serialise %T %s/%s: %w", o, o.GetNamespace(), o.GetName(), err)
 	}
-	if !foreign(o.GetManagedFields()) {
+	if entries := o.GetManagedFields(); len(entries) > 0 && !foreign(entries) {
 		annotate(o, digest(data))
 	}
-	o.SetManagedFields(nil)
+	o.SetManagedFields([]metav1.ManagedFieldsEntry{{Operation: stripped}})
 	kind.strip(o)
 	return o, nil
+}
+
+func isStripped(o client.Object) bool {
+	entries := o.GetManagedFields()
+	return len(entries) == 1 && entries[0].Operation == stripped
+}
+
+// disown takes a digest off that did not come from here.
+func disown(o client.Object) {
+	annotations := o.GetAnnotations()
+	delete(annotations, annotationDigest)
+	o.SetAnnotations(annotations)
 }
 
 // annotate records the digest. An object of which someone else owns a part gets none: it never carries an intent.
@@ -56,18 +75,20 @@ func annotate(o client.Object, sum string) {
 // Digest is the digest of the intent that a cached object carries, empty where it carries none.
 func Digest(cached client.Object) string { return cached.GetAnnotations()[annotationDigest] }
 
-// foreign says whether anyone but the operator owns a field of the object's body. Others may own metadata (a revision
-// annotation, a finalizer) and subresources (status, scale).
+// foreign says whether anyone but the operator owns a field of the object's body, or an owner reference: that hands
+// the object to the garbage collector. Others may own other metadata (a revision annotation, a finalizer) and
+// subresources (status, scale).
 func foreign(entries []metav1.ManagedFieldsEntry) bool {
-	for _, e := range entries {
-		if ours(e) || e.Subresource != "" || e.FieldsV1 == nil {
-			continue
-		}
-		if ownsBody(e.FieldsV1) {
-			return true
-		}
+	return slices.ContainsFunc(entries, takesFrom)
+}
+
+// takesFrom says whether an entry must be taken over. What the operator itself wrote by other means than by applying,
+// as when it created the object, would stay when the intent drops it.
+func takesFrom(e metav1.ManagedFieldsEntry) bool {
+	if ours(e) || e.Subresource != "" || e.FieldsV1 == nil {
+		return false
 	}
-	return false
+	return e.Manager == FieldManager || ownsBody(e.FieldsV1)
 }
 
 func ours(e metav1.ManagedFieldsEntry) bool {
@@ -79,12 +100,27 @@ func ownsBody(fields *metav1.FieldsV1) bool {
 	if err := json.Unmarshal(fields.GetRawBytes(), &top); err != nil {
 		return true
 	}
-	for key := range top {
-		if key != "f:metadata" && key != "f:status" {
+	for key, fields := range top {
+		switch key {
+		case "f:status":
+		case "f:metadata":
+			if ownsOwners(fields) {
+				return true
+			}
+		default:
 			return true
 		}
 	}
 	return false
+}
+
+func ownsOwners(metadata json.RawMessage) bool {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(metadata, &fields); err != nil {
+		return true
+	}
+	_, found := fields["f:ownerReferences"]
+	return found
 }
 
 func digest(intent []byte) string {

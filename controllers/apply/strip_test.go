@@ -69,6 +69,12 @@ func TestStripReplacesTheBodyByTheDigestOfWhatIsOurs(t *testing.T) {
 			owned("kubectl", update, "", ownData)), false, true},
 		{"our name, but not by server-side apply", configMap(map[string]string{"colour": "blue"},
 			owned(FieldManager, update, "", ownData)), false, true},
+		{"an owner that someone added", configMap(map[string]string{"colour": "blue"}, mine,
+			owned("kubectl-edit", update, "", `{"f:metadata":{"f:ownerReferences":{"k:{\"uid\":\"1\"}":{}}}}`)), false, true},
+		{"a forged digest on another's object", forging(want, configMap(map[string]string{"colour": "red"},
+			owned("kubectl", update, "", ownData))), false, true},
+		{"a forged digest without a record of owners", forging(want, configMap(map[string]string{"colour": "red"})),
+			false, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			out, err := Strip(tc.live)
@@ -85,11 +91,17 @@ func TestStripReplacesTheBodyByTheDigestOfWhatIsOurs(t *testing.T) {
 			if tc.foreign && Digest(got) != "" {
 				t.Errorf("an object that others own a part of has digest %s", Digest(got))
 			}
-			if len(got.Data) != 0 || len(got.ManagedFields) != 0 {
+			if len(got.Data) != 0 || !isStripped(got) {
 				t.Errorf("the body is still there: %v %v", got.Data, got.ManagedFields)
 			}
 		})
 	}
+}
+
+// forging brings a digest along, as if Strip had made it.
+func forging(sum string, o *corev1.ConfigMap) *corev1.ConfigMap {
+	o.Annotations = map[string]string{annotationDigest: sum}
+	return o
 }
 
 func TestStripIsIdempotent(t *testing.T) {

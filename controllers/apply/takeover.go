@@ -46,7 +46,7 @@ func absorb(entries []metav1.ManagedFieldsEntry, apiVersion string) ([]metav1.Ma
 	}
 	fields, kept := fieldpath.NewSet(), []metav1.ManagedFieldsEntry{}
 	for _, e := range entries {
-		if !ours(e) && (e.Subresource != "" || e.FieldsV1 == nil || !ownsBody(e.FieldsV1)) {
+		if !ours(e) && !takesFrom(e) {
 			kept = append(kept, e)
 			continue
 		}

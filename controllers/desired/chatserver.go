@@ -110,7 +110,7 @@ func hostAliases(in Input) []*corev1ac.HostAliasApplyConfiguration {
 func keyVolumes(in Input) (volumes []*corev1ac.VolumeApplyConfiguration) {
 	for _, generation := range secretGenerations(in) {
 		name, _ := keyVolume(generation)
-		volumes = append(volumes, secretVolume(name, keySecretName(generation)))
+		volumes = append(volumes, secretVolume(name, KeySecretName(generation)))
 	}
 	return volumes
 }

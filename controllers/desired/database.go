@@ -62,6 +62,9 @@ func postgresStatefulSet(in Input, files map[string]string) Object {
 			WithVolumeClaimTemplates(volumeClaim(in)))
 }
 
+// DatabaseClaim is the volume claim that Kubernetes makes for the database's only pod.
+const DatabaseClaim = dataVolume + "-" + componentPostgres + "-0"
+
 // volumeClaim has no owner reference: garbage collection must never be able to delete data. The list of templates is
 // atomic, so it is spelled out as it comes back: with mode and phase, which the server defaults, and without kind and
 // version, which its binary encoding does not carry.

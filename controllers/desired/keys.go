@@ -18,9 +18,9 @@ const (
 	keyFile   = "key"
 )
 
-// keySecretName is the Secret with the key of a generation. The first has no number: it was there before there were
+// KeySecretName is the Secret with the key of a generation. The first has no number: it was there before there were
 // others.
-func keySecretName(generation int64) string {
+func KeySecretName(generation int64) string {
 	if generation == 1 {
 		return keySecret
 	}
@@ -29,7 +29,7 @@ func keySecretName(generation int64) string {
 
 // keyVolume is where the chat server's pod has the key of a generation.
 func keyVolume(generation int64) (name, directory string) {
-	suffix := strings.TrimPrefix(keySecretName(generation), keySecret)
+	suffix := strings.TrimPrefix(KeySecretName(generation), keySecret)
 	return "kek" + suffix, keyDir + suffix
 }
 
@@ -57,7 +57,7 @@ func secretGenerations(in Input) []int64 {
 func Keys(in Input, generation int64, key []byte) *corev1.Secret {
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:      keySecretName(generation),
+			Name:      KeySecretName(generation),
 			Namespace: in.namespace(),
 			Labels:    labels(in, componentKeys),
 		},

@@ -65,6 +65,12 @@ func Plan(facts Facts, role isolation.End) isolation.Plan {
 	return plan
 }
 
+// Controlled says whether a plan has something that must be open. Without it a pod that had no network at all would
+// find everything as closed as it should be.
+func Controlled(plan isolation.Plan) bool {
+	return slices.ContainsFunc(plan.Targets, func(t isolation.Target) bool { return t.Want == isolation.WantOpen })
+}
+
 // wanted says what must become of a knock, by the data that the policies are rendered from. It makes no sense where the
 // data leaves it to chance: an address of the internet on a port that recipients use.
 func wanted(shape isolation.Shape, role isolation.End, door Door) (want isolation.Want, sense bool) {

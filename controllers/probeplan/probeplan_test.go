@@ -177,3 +177,20 @@ func TestAFleetsProbesSpreadOverThePeriod(t *testing.T) {
 		}
 	}
 }
+
+func TestAPlanIsControlledByWhatMustBeOpen(t *testing.T) {
+	target := func(want isolation.Want) isolation.Target { return isolation.Target{Want: want} }
+	for _, tc := range []struct {
+		name    string
+		targets []isolation.Target
+		want    bool
+	}{
+		{"nothing", nil, false},
+		{"closed doors only", []isolation.Target{target(isolation.WantClosed), target(isolation.WantClosedUnseen)}, false},
+		{"one that must be open", []isolation.Target{target(isolation.WantClosed), target(isolation.WantOpen)}, true},
+	} {
+		if got := Controlled(isolation.Plan{Targets: tc.targets}); got != tc.want {
+			t.Errorf("%s: controlled is %v", tc.name, got)
+		}
+	}
+}

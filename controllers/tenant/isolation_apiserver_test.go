@@ -10,12 +10,14 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -79,6 +81,13 @@ func asPlanned(otherwise ...int) answer {
 // carryOut stands in for the Job controller, the scheduler, the kubelet and the probe itself.
 func carryOut(t *testing.T, job *batchv1.Job, say answer) {
 	t.Helper()
+	endedPod(t, job, say)
+	finish(t, job, batchv1.JobComplete, batchv1.JobSuccessCriteriaMet, "")
+}
+
+// endedPod is a pod of a Job that ended with an answer.
+func endedPod(t *testing.T, job *batchv1.Job, say answer) {
+	t.Helper()
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: job.Namespace, Name: job.Name + "-x", Labels: job.Spec.Template.Labels,
@@ -86,9 +95,7 @@ func carryOut(t *testing.T, job *batchv1.Job, say answer) {
 		},
 		Spec: job.Spec.Template.Spec,
 	}
-	if err := admin.Create(t.Context(), pod); err != nil {
-		t.Fatal(err)
-	}
+	create(t, pod)
 	encoded := planOf(job)
 	plan, err := isolation.DecodePlan([]byte(encoded))
 	if err != nil {
@@ -103,7 +110,6 @@ func carryOut(t *testing.T, job *batchv1.Job, say answer) {
 	if err := admin.Status().Update(t.Context(), pod); err != nil {
 		t.Fatal(err)
 	}
-	finish(t, job, batchv1.JobComplete, batchv1.JobSuccessCriteriaMet, "")
 }
 
 func finish(t *testing.T, job *batchv1.Job, kind, before batchv1.JobConditionType, reason string) {
@@ -141,10 +147,20 @@ func wantIsolation(
 	return got
 }
 
-// running makes a tenant whose chat server runs.
+// running makes a tenant whose chat server runs, and whose database can be reached.
 func running(t *testing.T, tenant string) {
 	t.Helper()
-	platform(t)
+	starting(t, tenant)
+	readyPod(t, tenant, naming.Postgres, fmt.Sprintf("10.244.10.%d", databases.Add(1)), true)
+}
+
+// databases counts the addresses of databases.
+var databases atomic.Int32
+
+// starting makes a tenant whose chat server runs, while nobody answers for its database.
+func starting(t *testing.T, tenant string) {
+	t.Helper()
+	crashPlatform(t)
 	create(t, newTenant(tenant))
 	t.Cleanup(func() { atRest(t, tenant) })
 	report(t, tenant)
@@ -285,10 +301,7 @@ func TestAForeignPolicyIsReasonForANewProbe(t *testing.T) {
 	}
 	before := wantIsolation(t, "widened", metav1.ConditionTrue, v1alpha1.ReasonIsolated, "").Status.Isolation
 	eventually(t, "the finished probes to be removed", func() string { return probesLeft(t, "widened") })
-	create(t, &networkingv1.NetworkPolicy{
-		ObjectMeta: metav1.ObjectMeta{Namespace: naming.Namespace("widened"), Name: "let-me-in"},
-		Spec:       networkingv1.NetworkPolicySpec{Ingress: []networkingv1.NetworkPolicyIngressRule{{}}},
-	})
+	create(t, allowAll("widened"))
 	wantIsolation(t, "widened", metav1.ConditionUnknown, v1alpha1.ReasonProbePending, "policies changed")
 	for _, job := range probesOf(t, "widened") {
 		carryOut(t, &job, asPlanned())
@@ -296,6 +309,14 @@ func TestAForeignPolicyIsReasonForANewProbe(t *testing.T) {
 	after := wantIsolation(t, "widened", metav1.ConditionTrue, v1alpha1.ReasonIsolated, "").Status.Isolation
 	if after.PoliciesDigest == before.PoliciesDigest {
 		t.Error("the proof does not name the policies it was made under")
+	}
+}
+
+// allowAll is a policy that the operator did not make and will not remove.
+func allowAll(tenant string) *networkingv1.NetworkPolicy {
+	return &networkingv1.NetworkPolicy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: naming.Namespace(tenant), Name: "let-me-in"},
+		Spec:       networkingv1.NetworkPolicySpec{Ingress: []networkingv1.NetworkPolicyIngressRule{{}}},
 	}
 }
 
@@ -366,7 +387,7 @@ func readyPod(t *testing.T, tenant, component, address string, ready bool) strin
 			Labels: map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy, v1alpha1.LabelName: component},
 		},
 		Spec: corev1.PodSpec{
-			AutomountServiceAccountToken: ptr.To(false),
+			NodeName: crashNode, AutomountServiceAccountToken: ptr.To(false),
 			SecurityContext: &corev1.PodSecurityContext{
 				RunAsNonRoot: ptr.To(true), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},
@@ -375,7 +396,14 @@ func readyPod(t *testing.T, tenant, component, address string, ready bool) strin
 			}}},
 		},
 	}
-	create(t, pod)
+	if err := admin.Create(t.Context(), pod); apierrors.IsAlreadyExists(err) {
+		err = admin.Get(t.Context(), client.ObjectKeyFromObject(pod), pod)
+		if err != nil {
+			t.Fatal(err)
+		}
+	} else if err != nil {
+		t.Fatal(err)
+	}
 	pod.Status.PodIPs, pod.Status.PodIP = []corev1.PodIP{{IP: address}}, address
 	status := corev1.ConditionFalse
 	if ready {

@@ -11,6 +11,8 @@ import (
 	cmv1 "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	cmmeta "github.com/cert-manager/cert-manager/pkg/apis/meta/v1"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/chattenant/chattenant/api/v1alpha1"
 	"github.com/chattenant/chattenant/controllers/desired"
 )
@@ -18,6 +20,11 @@ import (
 // certificates asks cert-manager for the tenant's internal authority and its certificates.
 func (r *Reconciler) certificates(ctx context.Context, s *scope) (outcome, error) {
 	intents := desired.Certificates(r.input(s))
+	if s.fresh(v1alpha1.ConditionCertificatesReady) {
+		if foreign, err := r.foreignCertificateSecret(ctx, s, intents); foreign != nil || err != nil {
+			return ptr.Deref(foreign, outcome{}), err
+		}
+	}
 	if _, err := r.applyAll(ctx, s, intents...); err != nil {
 		return outcome{}, err
 	}

@@ -22,7 +22,7 @@ import (
 // guardrails makes the namespace, lets the operator into it, and closes it before anything can run in it.
 func (r *Reconciler) guardrails(ctx context.Context, s *scope) (outcome, error) {
 	in := r.input(s)
-	if _, err := r.applyAll(ctx, s, desired.Namespace(in)); err != nil {
+	if err := r.bringNamespace(ctx, s, in); err != nil {
 		return outcome{}, err
 	}
 	granted, err := r.applyAll(ctx, s, desired.OperatorBinding(in))

@@ -138,7 +138,9 @@ func period(class *v1alpha1.ChatTenantClass) time.Duration {
 	return probeplan.DefaultPeriod
 }
 
-// startProbes makes a Job for each role that has none, and says whether there was one to make.
+// startProbes makes a Job for each role that has none, and says whether there was one to make. None is started while
+// the chat server's probe would have nothing that must be open, as when PostgreSQL restarts: what is known stands until
+// the pod is ready, whose watch brings us back.
 func (r *Reconciler) startProbes(
 	ctx context.Context, s *scope, in desired.Input, current map[isolation.End]*batchv1.Job,
 ) (bool, error) {
@@ -155,19 +157,25 @@ func (r *Reconciler) startProbes(
 	if err != nil {
 		return false, err
 	}
+	if s.uncontrolled = !probeplan.Controlled(probeplan.Plan(facts, isolation.ChatServer)); s.uncontrolled {
+		return true, nil
+	}
 	for _, role := range missing {
-		plan, err := probeplan.Plan(facts, role).Encode()
-		if err != nil {
-			return false, err
-		}
-		job := desired.IsolationProbe(in, desired.Probe{
-			Role: role, Plan: plan, PoliciesDigest: policiesDigest(s), After: lastAttempt(s),
-		})
-		if err := r.Applier.Create(ctx, job); err != nil {
+		if err := r.startProbe(ctx, s, in, probeplan.Plan(facts, role)); err != nil {
 			return false, err
 		}
 	}
 	return true, nil
+}
+
+func (r *Reconciler) startProbe(ctx context.Context, s *scope, in desired.Input, plan isolation.Plan) error {
+	encoded, err := plan.Encode()
+	if err != nil {
+		return err
+	}
+	return r.Applier.Create(ctx, desired.IsolationProbe(in, desired.Probe{
+		Role: plan.Role, Plan: encoded, PoliciesDigest: policiesDigest(s), After: lastAttempt(s),
+	}))
 }
 
 // lastAttempt distinguishes a probe from the one before it.
@@ -191,6 +199,9 @@ func isolationOutcome(s *scope) outcome {
 	case status != nil && status.Failures > 0:
 		return outcome{progress: unproved, reason: v1alpha1.ReasonProbeFailed, message: fmt.Sprintf(
 			"%d probes came to no verdict, the last because %s; it is tried again", status.Failures, status.LastFailure)}
+	case (status == nil || status.LastProbeTime == nil) && s.uncontrolled:
+		return outcome{progress: unproved, reason: v1alpha1.ReasonProbeWaiting, message: "The first probe waits until " +
+			"PostgreSQL is ready: while nothing is open that must be, closed doors prove nothing"}
 	case status == nil || status.LastProbeTime == nil:
 		return outcome{progress: unproved, reason: v1alpha1.ReasonProbePending, message: "The first probe has not ended yet"}
 	case status.PoliciesDigest != policiesDigest(s):

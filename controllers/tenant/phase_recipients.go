@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/chattenant/chattenant/api/naming"
@@ -28,6 +29,11 @@ func (r *Reconciler) recipients(ctx context.Context, s *scope) (outcome, error) 
 		}
 		return s.recipientsOutcome(outcome{done, v1alpha1.ReasonNothingReachable,
 			"No recipient is reachable: there is no way out of the namespace"}), nil
+	}
+	if s.egress == nil && !adopting(s) {
+		if foreign, err := r.foreignCertificateSecret(ctx, s, desired.EgressGateway(in)); foreign != nil || err != nil {
+			return ptr.Deref(foreign, outcome{}), err
+		}
 	}
 	written, err := r.applyAll(ctx, s, desired.EgressGateway(in)...)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/api/v1alpha1"
 	"github.com/chattenant/chattenant/controllers/desired"
@@ -14,6 +16,11 @@ import (
 
 // databasePhase runs the tenant's PostgreSQL.
 func (r *Reconciler) databasePhase(ctx context.Context, s *scope) (outcome, error) {
+	if s.database == nil && s.fresh(v1alpha1.ConditionDatabaseReady) {
+		if foreign, err := r.foreignClaim(ctx, s); foreign != nil || err != nil {
+			return ptr.Deref(foreign, outcome{}), err
+		}
+	}
 	written, err := r.applyAll(ctx, s, desired.Database(r.input(s))...)
 	if err != nil {
 		return outcome{}, err

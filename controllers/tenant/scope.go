@@ -54,6 +54,9 @@ type scope struct {
 	// for dedicated nodes.
 	neighbours map[string][]string
 
+	// uncontrolled means that probes are due and wait for something that must be open to them.
+	uncontrolled bool
+
 	// paused, violation, deleting and outcomes are what the pass found. outcomes has an entry per condition that was
 	// evaluated.
 	paused    bool

@@ -136,6 +136,12 @@ func failed(err error) outcome {
 	if apierrors.IsConflict(err) {
 		return outcome{waiting, v1alpha1.ReasonProgressing, "An object changed meanwhile; trying again"}
 	}
+	if object, found := refused(err); found {
+		return outcome{stalled, v1alpha1.ReasonObjectRefused, fmt.Sprintf(
+			"The API server does not let the operator change %s in the tenant's namespace to what it must be: somebody else "+
+				"made it, with something that can never be changed. Find out who, then delete it; the operator makes it anew",
+			object)}
+	}
 	return outcome{waiting, v1alpha1.ReasonInternalError,
 		"A request to the Kubernetes API failed and is being retried; the operator's log has the error"}
 }

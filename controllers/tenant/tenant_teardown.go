@@ -20,8 +20,15 @@ import (
 // teardown takes a tenant down in an order that never leaves a pod without its network policies: workloads first, and
 // only when their pods are gone the rest. What is left then is decided by the deletionPolicy.
 func (r *Reconciler) teardown(ctx context.Context, s *scope) error {
+	s.removing("Taking the tenant down") // also while a request fails
 	if ns := s.facts.Namespace; ns == nil || !policy.Owns(s.tenant, ns) {
+		if err := r.unseenNamespace(ctx, s); err != nil {
+			return err
+		}
 		return r.finish(ctx, s)
+	}
+	if waits, err := r.keepRights(ctx, s); err != nil || waits {
+		return err
 	}
 	if err := r.stopWorkloads(ctx, s); err != nil {
 		return err
@@ -34,6 +41,20 @@ func (r *Reconciler) teardown(ctx context.Context, s *scope) error {
 		return r.deleteNamespace(ctx, s)
 	}
 	return r.retainNamespace(ctx, s)
+}
+
+// keepRights sees to it that the operator may remove what is in the namespace: a tenant that is deleted while it is
+// made may have a namespace and no binding yet. It answers whether rights are being granted.
+func (r *Reconciler) keepRights(ctx context.Context, s *scope) (bool, error) {
+	ns := s.facts.Namespace
+	if !ns.DeletionTimestamp.IsZero() || ns.Labels[v1alpha1.LabelState] == v1alpha1.StateRetained {
+		return false, nil
+	}
+	granted, err := r.Applier.Apply(ctx, desired.OperatorBinding(r.input(s)))
+	if granted {
+		s.requeue(soon)
+	}
+	return granted, err
 }
 
 func (s *scope) removing(message string) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 const (
@@ -27,7 +28,7 @@ func dedicatedNamespace(t *testing.T) {
 		"app.kubernetes.io/managed-by": "chattenant", "chattenant.io/tenant": "hooli", "chattenant.io/region": "eu-central",
 		"pod-security.kubernetes.io/enforce": "restricted", "chattenant.io/nodes": "dedicated",
 	})
-	if err := as(t, operator).Create(t.Context(), ns); err != nil {
+	if err := as(t, operator).Create(t.Context(), ns); client.IgnoreAlreadyExists(err) != nil {
 		t.Fatal(err)
 	}
 }

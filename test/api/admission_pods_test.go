@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 const (
@@ -98,7 +99,7 @@ func TestARegionOfSeveralLabelsDemandsThemAll(t *testing.T) {
 		"app.kubernetes.io/managed-by": "chattenant", "chattenant.io/tenant": "globex", "chattenant.io/region": "us-east",
 		"pod-security.kubernetes.io/enforce": "restricted",
 	})
-	if err := as(t, operator).Create(t.Context(), ns); err != nil {
+	if err := as(t, operator).Create(t.Context(), ns); client.IgnoreAlreadyExists(err) != nil {
 		t.Fatal(err)
 	}
 	const at = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"

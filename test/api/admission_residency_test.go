@@ -6,11 +6,13 @@
 package api
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/chattenant/chattenant/api/v1alpha1"
@@ -100,12 +102,12 @@ func TestAHostThatAnotherTenantHasIsRefused(t *testing.T) {
 		"held.example"))
 	mover := changed(t, manifest(t, "chattenant"), set("metadata.name", "mover"), set("spec.endpoint.host",
 		"free.example"))
-	for _, o := range []client.Object{holder, mover} {
+	for _, o := range []*unstructured.Unstructured{holder, mover} {
 		if err := c.Create(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { remove(t, o) })
 	}
-	t.Cleanup(func() { remove(t, mover) })
 	const taken = "host held.example belongs to ChatTenant holder: choose another spec.endpoint.host"
 	rival := changed(t, manifest(t, "chattenant"), set("metadata.name", "rival"), set("spec.endpoint.host",
 		"held.example"))
@@ -121,6 +123,18 @@ func TestAHostThatAnotherTenantHasIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// One that is on its way out, and held by a finalizer, has let its host go already.
+	finalizers := func(list string) client.Patch {
+		return client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":`+list+`}}`))
+	}
+	if err := c.Patch(t.Context(), holder, finalizers(`["test.example/held"]`)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := adminClient(t).Patch(context.Background(), holder, finalizers("null")); client.IgnoreNotFound(err) != nil {
+			t.Error(err)
+		}
+	})
 	remove(t, holder)
 	var err error
 	for range 300 {

@@ -147,7 +147,7 @@ func submit(t *testing.T, c client.Client, o, stored *unstructured.Unstructured,
 	}
 	o.SetName(stored.GetName())
 	o.SetResourceVersion(stored.GetResourceVersion())
-	return c.Status().Update(t.Context(), o, client.DryRunAll)
+	return as(t, operator).Status().Update(t.Context(), o, client.DryRunAll)
 }
 
 // ensure creates an object for the time of the test.

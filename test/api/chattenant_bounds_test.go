@@ -18,9 +18,11 @@ var chatTenantBounds = slices.Concat(chatTenantSpecBounds, tenantPolicyBounds, k
 var chatTenantSpecBounds = slices.Concat(
 	needed("spec", "spec.className", "spec.displayName", "spec.region", "spec.endpoint", "spec.privacy"),
 	text("spec.className", 1, 63),
+	matches("spec.className", "eu-1", "other/standard"),
 	text("spec.displayName", 1, 100),
 	matches("spec.displayName", "Grüße & Söhne <GmbH>", "two\nlines"),
 	text("spec.region", 1, 63),
+	matches("spec.region", "eu-1", "eu.central"),
 	needed("spec.residency.jurisdictions"),
 	jurisdictions("spec.residency.jurisdictions"),
 	needed("spec.endpoint.host", "spec.endpoint.allowedOrigins"),
@@ -59,15 +61,18 @@ var tenantPolicyBounds = slices.Concat(
 	list("spec.subProcessors.use", 64, named),
 	needed("spec.subProcessors.use[].name"),
 	text("spec.subProcessors.use[].name", 1, 63),
+	matches("spec.subProcessors.use[].name", "eu-1", "other/mail"),
 	list("spec.subProcessors.approvals", 64, func(i int) map[string]string {
 		return map[string]string{"name": fmt.Sprintf("name-%d", i), "approvedOn": "2026-10-15"}
 	}),
 	needed("spec.subProcessors.approvals[].name", "spec.subProcessors.approvals[].approvedOn"),
 	text("spec.subProcessors.approvals[].name", 1, 63),
+	matches("spec.subProcessors.approvals[].name", "eu-1", "other/mail"),
 	days("spec.subProcessors.approvals[].approvedOn"),
 	list("spec.subProcessors.objections", 64, named),
 	needed("spec.subProcessors.objections[].name"),
 	text("spec.subProcessors.objections[].name", 1, 63),
+	matches("spec.subProcessors.objections[].name", "eu-1", "other/mail"),
 	text("spec.subProcessors.objections[].reason", 1, 500),
 	needed("spec.encryption.provider"),
 	oneOf("spec.encryption.provider", "Secret", "VaultTransit", "KMS"),
@@ -95,6 +100,7 @@ var chatTenantStatusBounds = slices.Concat(
 	text("status.placement.objects[].region", 1, 63),
 	needed("status.encryption.provider", "status.encryption.keyGeneration"),
 	oneOf("status.encryption.provider", "Secret", "VaultTransit", "KMS"),
+	[]bound{{"status.announcedKeyGeneration", minimum, 1, 0}},
 	[]bound{{"status.encryption.keyGeneration", minimum, 1, 0}},
 	[]bound{{"status.encryption.activeGeneration", minimum, 1, 0}},
 	list("status.subProcessors", 256, func(i int) map[string]string {

@@ -23,8 +23,9 @@ func remove(t *testing.T, o *unstructured.Unstructured) {
 	c := adminClient(t)
 	if o.GroupVersionKind().Group == v1alpha1.GroupVersion.Group {
 		patch := `{"metadata":{"annotations":{"` + v1alpha1.AnnotationConfirmDeletion + `":"` + o.GetName() + `"}}}`
-		if err := c.Patch(ctx, o, client.RawPatch("application/merge-patch+json", []byte(patch))); err != nil {
-			t.Error(client.IgnoreNotFound(err))
+		err := c.Patch(ctx, o, client.RawPatch("application/merge-patch+json", []byte(patch)))
+		if client.IgnoreNotFound(err) != nil {
+			t.Error(err)
 		}
 	}
 	if err := c.Delete(ctx, o); client.IgnoreNotFound(err) != nil {

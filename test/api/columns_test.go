@@ -43,7 +43,7 @@ func TestColumnsAnswerTheFirstQuestions(t *testing.T) {
 			ensure(t, c, o)
 			if test.kind == "chattenant" {
 				o.Object["status"] = manifest(t, "chattenant-full").Object["status"]
-				if err := c.Status().Update(t.Context(), o); err != nil {
+				if err := as(t, operator).Status().Update(t.Context(), o); err != nil {
 					t.Fatal(err)
 				}
 			}

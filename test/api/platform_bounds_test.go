@@ -26,6 +26,7 @@ var chatTenantClassBounds = slices.Concat(
 	needed("spec.issuerRef.kind", "spec.issuerRef.name"),
 	oneOf("spec.issuerRef.kind", "ClusterIssuer"),
 	text("spec.issuerRef.name", 1, 253),
+	matches("spec.issuerRef.name", "eu-1", "other/eu-1"),
 	needed("spec.images.chatServer"),
 	images("spec.images.chatServer"),
 	images("spec.images.postgres"),
@@ -70,6 +71,7 @@ var dataRegionBounds = slices.Concat(
 	textLike("spec.backupStore.url", 6, 500, func(n int) string { return padded("s3://", n) }),
 	matches("spec.backupStore.url", "file:///backups", "ftp://backups"),
 	text("spec.backupStore.subProcessor", 1, 63),
+	matches("spec.backupStore.subProcessor", "eu-1", "other/eu-1"),
 )
 
 var subProcessorBounds = slices.Concat(
@@ -85,6 +87,7 @@ var subProcessorBounds = slices.Concat(
 	needed("spec.transfer.ground"),
 	oneOf("spec.transfer.ground", "None", "Adequacy", "StandardContractualClauses", "BindingCorporateRules"),
 	text("spec.parent", 1, 63),
+	matches("spec.parent", "eu-1", "other/eu-1"),
 	list("spec.endpoints", 32, func(i int) map[string]any {
 		return map[string]any{"host": "mail.example",
 			"port": i + 1}

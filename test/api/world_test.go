@@ -155,11 +155,14 @@ func wantRefusal(t *testing.T, err error, message string) {
 	}
 }
 
+// tries are how often eventually tries, a tenth of a second apart.
+var tries = 300
+
 // eventually is for policies whose parameters the API server learns of by watching.
 func eventually(t *testing.T, try func() error, message string) {
 	t.Helper()
 	var err error
-	for range 300 {
+	for range tries {
 		if err = try(); err != nil {
 			break
 		}

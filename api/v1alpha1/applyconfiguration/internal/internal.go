@@ -154,6 +154,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.chattenant.chattenant.api.v1alpha1.ChatTenantStatus
   map:
     fields:
+    - name: announcedKeyGeneration
+      type:
+        scalar: numeric
     - name: conditions
       type:
         list:

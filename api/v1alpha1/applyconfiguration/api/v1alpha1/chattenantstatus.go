@@ -26,6 +26,9 @@ type ChatTenantStatusApplyConfiguration struct {
 	Placement *PlacementStatusApplyConfiguration `json:"placement,omitempty"`
 	// encryption says which key protects the tenant's data. It never holds key material.
 	Encryption *EncryptionStatusApplyConfiguration `json:"encryption,omitempty"`
+	// announcedKeyGeneration is that of the key that is made next: there was no Secret of its name. It is absent while none
+	// is about to be made.
+	AnnouncedKeyGeneration *int64 `json:"announcedKeyGeneration,omitempty"`
 	// subProcessors lists every recipient that the tenant uses, those that these engage, and those that were once
 	// effective for it. At most 256: then the longest retired fall out first.
 	SubProcessors []SubProcessorStatusApplyConfiguration `json:"subProcessors,omitempty"`
@@ -91,6 +94,14 @@ func (b *ChatTenantStatusApplyConfiguration) WithPlacement(value *PlacementStatu
 // If called multiple times, the Encryption field is set to the value of the last call.
 func (b *ChatTenantStatusApplyConfiguration) WithEncryption(value *EncryptionStatusApplyConfiguration) *ChatTenantStatusApplyConfiguration {
 	b.Encryption = value
+	return b
+}
+
+// WithAnnouncedKeyGeneration sets the AnnouncedKeyGeneration field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AnnouncedKeyGeneration field is set to the value of the last call.
+func (b *ChatTenantStatusApplyConfiguration) WithAnnouncedKeyGeneration(value int64) *ChatTenantStatusApplyConfiguration {
+	b.AnnouncedKeyGeneration = &value
 	return b
 }
 
