@@ -25,7 +25,7 @@ func TestTheOperatorWritesOnPodsThatItMade(t *testing.T) {
 	}
 	stranger := changed(t, manifest(t, "pod"), set("metadata.name", "egress-3"))
 	stranger.SetLabels(map[string]string{"app.kubernetes.io/name": "egress"})
-	if err := adminClient(t).Create(t.Context(), stranger); client.IgnoreAlreadyExists(err) != nil {
+	if err := as(t, replicaSets).Create(t.Context(), stranger); client.IgnoreAlreadyExists(err) != nil {
 		t.Fatal(err)
 	}
 	wantRefusal(t, patching(newObject("v1", "Pod", "egress-3"), told)(t.Context(), c), gatewaysOnly)

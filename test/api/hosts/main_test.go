@@ -93,7 +93,7 @@ func startOperator(t *testing.T) {
 		t.Fatal(err)
 	}
 	reconciler := &tenant.Reconciler{
-		Client:   mgr.GetClient(),
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(),
 		Applier:  &apply.Applier{Reader: mgr.GetClient(), Writer: mgr.GetClient()},
 		Recorder: mgr.GetEventRecorder("test"), Clock: clock.RealClock{}, Random: rand.Reader, PublicPort: 443,
 		System: desired.System{
