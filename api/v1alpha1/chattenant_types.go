@@ -147,8 +147,8 @@ type ChatTenantStatus struct {
 	// +optional
 	Encryption *EncryptionStatus `json:"encryption,omitempty"`
 
-	// announcedKeyGeneration is that of the key that is made next: there was no Secret of its name. It is absent while none
-	// is about to be made.
+	// announcedKeyGeneration is that of the key that is made next: there was no Secret of its name. It is absent while
+	// none is about to be made.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	AnnouncedKeyGeneration int64 `json:"announcedKeyGeneration,omitempty"`

@@ -142,8 +142,8 @@ const (
 	ReasonHoleFound = "HoleFound"
 	// ReasonProbePending: no probe has come to a verdict under the network policies of now; one will.
 	ReasonProbePending = "ProbePending"
-	// ReasonProbeWaiting: no probe has come to a verdict, and the next is started when PostgreSQL is ready: it shows that a
-	// probe's pod has a network at all.
+	// ReasonProbeWaiting: no probe has come to a verdict, and the next is started when PostgreSQL is ready: it shows that
+	// a probe's pod has a network at all.
 	ReasonProbeWaiting = "ProbeWaiting"
 	// ReasonProbeFailed: a probe came to no verdict; the message says why, and it is tried again.
 	ReasonProbeFailed = "ProbeFailed"

@@ -26,8 +26,8 @@ type ChatTenantStatusApplyConfiguration struct {
 	Placement *PlacementStatusApplyConfiguration `json:"placement,omitempty"`
 	// encryption says which key protects the tenant's data. It never holds key material.
 	Encryption *EncryptionStatusApplyConfiguration `json:"encryption,omitempty"`
-	// announcedKeyGeneration is that of the key that is made next: there was no Secret of its name. It is absent while none
-	// is about to be made.
+	// announcedKeyGeneration is that of the key that is made next: there was no Secret of its name. It is absent while
+	// none is about to be made.
 	AnnouncedKeyGeneration *int64 `json:"announcedKeyGeneration,omitempty"`
 	// subProcessors lists every recipient that the tenant uses, those that these engage, and those that were once
 	// effective for it. At most 256: then the longest retired fall out first.
