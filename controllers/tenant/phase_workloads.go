@@ -17,8 +17,10 @@ import (
 // databasePhase runs the tenant's PostgreSQL.
 func (r *Reconciler) databasePhase(ctx context.Context, s *scope) (outcome, error) {
 	if s.database == nil && s.fresh(v1alpha1.ConditionDatabaseReady) {
-		if foreign, err := r.foreignClaim(ctx, s); foreign != nil || err != nil {
-			return ptr.Deref(foreign, outcome{}), err
+		for _, foreignThing := range []func(context.Context, *scope) (*outcome, error){r.foreignClaim, r.foreignVolume} {
+			if foreign, err := foreignThing(ctx, s); foreign != nil || err != nil {
+				return ptr.Deref(foreign, outcome{}), err
+			}
 		}
 	}
 	written, err := r.applyAll(ctx, s, desired.Database(r.input(s))...)
