@@ -95,9 +95,9 @@ func (r *Reconciler) foreignClaim(ctx context.Context, s *scope) (*outcome, erro
 	return notOurs(s, "persistentvolumeclaim", claim.Name), nil
 }
 
-// foreignVolume finds a volume that was made for the database's claim before there was one: Kubernetes would join the two,
-// with whatever is on the volume. One that an earlier claim of that name left behind bears that claim's UID, and is joined
-// with no other.
+// foreignVolume finds a volume that was made for the database's claim before there was one: Kubernetes would join the
+// two, with whatever is on the volume. One that an earlier claim of that name left behind bears that claim's UID, and is
+// joined with no other.
 func (r *Reconciler) foreignVolume(ctx context.Context, s *scope) (*outcome, error) {
 	volumes := &corev1.PersistentVolumeList{}
 	if err := r.Client.List(ctx, volumes); err != nil {
@@ -110,8 +110,9 @@ func (r *Reconciler) foreignVolume(ctx context.Context, s *scope) (*outcome, err
 			continue
 		}
 		return &outcome{stalled, v1alpha1.ReasonObjectNotOurs, fmt.Sprintf(
-			"PersistentVolume %q was made for the claim of this tenant's database before there was one; it is not used. Find out "+
-				"who made it, then delete it or take its claimRef away. Retained data is taken up with spec.adoptUID", volume.Name)}, nil
+			"PersistentVolume %q was made for the claim of this tenant's database before there was one; it is not used. Find "+
+				"out who made it, then delete it or take its claimRef away. Retained data is taken up with spec.adoptUID",
+			volume.Name)}, nil
 	}
 	return nil, nil //nolint:nilnil // nil is the answer to "is there one", as documented.
 }

@@ -62,7 +62,7 @@ func tenant(authority string) desired.Input {
 					VaultTransit: &v1alpha1.VaultTransit{
 						Generation: 1, Address: "https://" + vaultHost + ":8200", MountPath: "transit", Key: "acme",
 						CABundle: authority,
-						Login:    v1alpha1.VaultLogin{MountPath: "kubernetes", Role: "chat-acme", Audience: audience},
+						Login:    v1alpha1.VaultLogin{MountPath: "kubernetes", Role: "acme", Audience: audience},
 					},
 				},
 			},
@@ -214,7 +214,7 @@ func TestAChatServerAsItIsRenderedKeepsItsKeysInVault(t *testing.T) {
 	}
 	in := tenant(string(authority))
 	p := mount(t, in, inside, func(audience string) string { return v.token(t, subject, audience) })
-	gateway, address := startGateway(t, inside, v.address)
+	gateway, address := startGateway(t, inside, v.Address)
 	// The pod's hosts file leads the name to the Service; the name itself is what the certificate is checked for.
 	p.config.Egress.Address = address
 	apply(t, gateway, in)

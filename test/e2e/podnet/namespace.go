@@ -44,6 +44,15 @@ func OfNode(name string) (*Namespace, error) {
 	return open(pid)
 }
 
+// OfOutside opens the network namespace of the local cluster's outside.
+func OfOutside() (*Namespace, error) {
+	pid, err := outsideProcess()
+	if err != nil {
+		return nil, err
+	}
+	return open(pid)
+}
+
 func open(pid int) (*Namespace, error) {
 	file, err := os.Open(filepath.Join(procDir(pid), "ns", "net"))
 	if err != nil {

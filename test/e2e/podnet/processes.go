@@ -71,6 +71,14 @@ func nodeProcess(name string) (int, error) {
 	return first(pids, err, "kubelet of node "+name)
 }
 
+// outsideProcess finds the servers of the local cluster's outside, which is a network of its own.
+func outsideProcess() (int, error) {
+	pids, err := processes(func(dir string) bool {
+		return slices.Contains(argv(dir), "outside-servers")
+	})
+	return first(pids, err, "servers of the outside")
+}
+
 func first(pids []int, err error, what string) (int, error) {
 	if err != nil {
 		return 0, err
