@@ -68,8 +68,8 @@ const (
 	ReasonHostTaken = "HostTaken"
 	// ReasonNamespaceNotOurs: a namespace of the tenant's name exists and was not made for a ChatTenant.
 	ReasonNamespaceNotOurs = "NamespaceNotOurs"
-	// ReasonObjectNotOurs: a Secret, a volume claim or a volume is in the place of one that the tenant needs, and was there
-	// before. It is left untouched; the message names it.
+	// ReasonObjectNotOurs: a Secret, a volume claim or a volume is in the place of one that the tenant needs, and was
+	// there before. It is left untouched; the message names it.
 	ReasonObjectNotOurs = "ObjectNotOurs"
 	// ReasonObjectRefused: an object of the tenant has something that can never be changed to what it must be; the
 	// message names it.

@@ -96,8 +96,8 @@ func (r *Reconciler) foreignClaim(ctx context.Context, s *scope) (*outcome, erro
 }
 
 // foreignVolume finds a volume that was made for the database's claim before there was one: Kubernetes would join the
-// two, with whatever is on the volume. One that an earlier claim of that name left behind bears that claim's UID, and is
-// joined with no other.
+// two, with whatever is on the volume. One that an earlier claim of that name left behind bears that claim's UID, and
+// is joined with no other.
 func (r *Reconciler) foreignVolume(ctx context.Context, s *scope) (*outcome, error) {
 	volumes := &corev1.PersistentVolumeList{}
 	if err := r.Client.List(ctx, volumes); err != nil {
