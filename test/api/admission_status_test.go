@@ -6,8 +6,14 @@
 package api
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 const (
@@ -53,4 +59,43 @@ func TestWhatTheClusterFoundIsWrittenByWhoFoundIt(t *testing.T) {
 		{"a claim's, as volume drivers do", patchingSubresource(newObject("v1", "PersistentVolumeClaim", "data-postgres-0"),
 			"status", `{"status":{"phase":"Pending"}}`), everybody, ""},
 	})
+}
+
+// TestWhatAQuotaBoundsIsCountedByTheAPIServer itself, in the quota's status, whenever somebody makes something.
+func TestWhatAQuotaBoundsIsCountedByTheAPIServer(t *testing.T) {
+	inTenantNamespace(t)
+	c := as(t, operator)
+	quota := newObject("v1", "ResourceQuota", "counted")
+	quota.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "chattenant"})
+	bound := map[string]any{"hard": map[string]any{"configmaps": "1000"}}
+	quota.Object["spec"] = bound
+	if err := c.Create(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Delete(context.WithoutCancel(t.Context()), quota); err != nil {
+			t.Error(err)
+		}
+	})
+	empty := `{"status":{"hard":{"configmaps":"1000"},"used":{"configmaps":"0"}}}`
+	controller := as(t, "system:serviceaccount:kube-system:resourcequota-controller")
+	patch := client.RawPatch("application/merge-patch+json", []byte(empty))
+	if err := controller.Status().Patch(t.Context(), quota, patch); err != nil {
+		t.Fatal(err)
+	}
+	wantRefusal(t, patchingSubresource(quota, "status", empty)(t.Context(), as(t, addOn)), whatWasFound)
+	// It learns of the quota by watching.
+	for n := range 100 {
+		counted := newObject("v1", "ConfigMap", fmt.Sprintf("counted-%d", n))
+		ensure(t, c, counted)
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(quota), quota); err != nil {
+			t.Fatal(err)
+		}
+		used, _, _ := unstructured.NestedString(quota.Object, "status", "used", "configmaps")
+		if used != "0" {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Error("nobody counts")
 }

@@ -80,6 +80,7 @@ var judges = []func(*testing.T){
 	TestARegionThatNodesCanClaimIsWarnedOf,
 	TestOnlyTheOperatorWritesTheStatusOfATenant,
 	TestWhatTheClusterFoundIsWrittenByWhoFoundIt,
+	TestWhatAQuotaBoundsIsCountedByTheAPIServer,
 	TestATenantsVolumesComeNewAndFromItsRegion,
 	TestNobodyLaysAClaimInATenantsWay,
 	TestOnlyKubernetesBindsATenantsClaims,
