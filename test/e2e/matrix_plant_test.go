@@ -46,6 +46,10 @@ func plantUnselected(t *testing.T, tenants ...string) {
 		container.SecurityContext.RunAsUser = ptr.To[int64](65532)
 		small := corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("16Mi")}
 		container.Resources = corev1.ResourceRequirements{Requests: small, Limits: small}
+		// Probes that run take their part of the quota.
+		eventually(t, patience, "room for a pod in the quota of "+tenant, func(ctx context.Context) error {
+			return maker.Create(ctx, pod.DeepCopy(), client.DryRunAll)
+		})
 		temporarilyBy(t, maker, pod)
 		pods[tenant] = pod
 	}
