@@ -8,6 +8,7 @@ package desired
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"os"
 	"strings"
 	"syscall"
@@ -101,7 +102,16 @@ func TestTheDatabaseAdmitsOnlyTheChatServersCertificate(t *testing.T) {
 		"another tenant's certificate":    {login{certificate: foreign}, "unknown certificate authority"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := own.connect(t, s, attempt.login); err == nil || !strings.Contains(err.Error(), attempt.reason) {
+			err := own.connect(t, s, attempt.login)
+			// In TLS 1.3 a client has shaken hands before the server looks at its certificate. What it says next may meet a
+			// connection that is closed already, and takes the reason along.
+			for range 50 {
+				if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
+					break
+				}
+				err = own.connect(t, s, attempt.login)
+			}
+			if err == nil || !strings.Contains(err.Error(), attempt.reason) {
 				t.Errorf("got %v, want a refusal with %q", err, attempt.reason)
 			}
 		})
