@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	corev1 "k8s.io/api/core/v1"
@@ -62,7 +63,7 @@ func TestATenantKeepsItsKeyInAVaultOutside(t *testing.T) {
 	})
 	awaitCondition(t, tenant.Name, v1alpha1.ConditionEncryptionReady, metav1.ConditionFalse,
 		v1alpha1.ReasonRecipientNotDeclared)
-	mustStillBeReady(t, tenant.Name)
+	mustStayReady(t, tenant.Name)
 }
 
 // runKeyService runs a Vault in the outside, that takes the cluster's tokens of a subject for a key of a name. It
@@ -145,10 +146,10 @@ func mustHaveTokensForKeysOnly(t *testing.T, tenant string) {
 	}
 }
 
-// mustStillBeReady: chat servers go on with the keys that they hold.
-func mustStillBeReady(t *testing.T, tenant string) {
+// mustStayReady: chat servers go on with the keys that they hold. Readiness is probed every few seconds.
+func mustStayReady(t *testing.T, tenant string) {
 	t.Helper()
-	eventually(t, patience, "the chat server to stay ready", func(context.Context) error {
+	steadily(t, 15*time.Second, "the chat servers stay ready", func(context.Context) error {
 		for _, pod := range tenantPods(t, tenant, naming.ChatServer) {
 			if err := podReady(&pod); err != nil {
 				return err
