@@ -213,7 +213,7 @@ func TestAChatServerAsItIsRenderedKeepsItsKeysInVault(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := tenant(string(authority))
-	p := mount(t, in, inside, func(audience string) string { return v.token(t, subject, audience) })
+	p := mount(t, in, inside, func(audience string) string { return v.Token(t, subject, audience) })
 	gateway, address := startGateway(t, inside, v.Address)
 	// The pod's hosts file leads the name to the Service; the name itself is what the certificate is checked for.
 	p.config.Egress.Address = address
@@ -243,14 +243,14 @@ func TestAChatServerAsItIsRenderedKeepsItsKeysInVault(t *testing.T) {
 
 	file := p.config.Sealing.VaultTransit.Auth.JWT.File
 	for name, stolen := range map[string]string{
-		"for another audience":   v.token(t, subject, "https://kubernetes.default.svc"),
-		"of another tenant":      v.token(t, "system:serviceaccount:chat-globex:chatserver", audience),
-		"of the tenant's egress": v.token(t, "system:serviceaccount:chat-acme:egress", audience),
+		"for another audience":   v.Token(t, subject, "https://kubernetes.default.svc"),
+		"of another tenant":      v.Token(t, "system:serviceaccount:chat-globex:chatserver", audience),
+		"of the tenant's egress": v.Token(t, "system:serviceaccount:chat-acme:egress", audience),
 	} {
 		write(t, file, stolen)
 		refused("a token "+name, "auth/kubernetes/login")
 	}
-	write(t, file, v.token(t, subject, audience))
+	write(t, file, v.Token(t, subject, audience))
 	if _, err := seal.OpenTenant(t.Context(), newest(), p.config.Tenant.Name, wrapped); err != nil {
 		t.Fatal(err)
 	}
