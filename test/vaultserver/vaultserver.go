@@ -65,8 +65,8 @@ func Run(tb testing.TB, o Options) *Server {
 	if o.Address != "" {
 		s.Address = o.Address
 	}
-	s.run(tb)
 	tb.Cleanup(func() { s.Stop(tb) })
+	s.run(tb)
 	s.connect(tb)
 	init, err := s.Root.Sys().InitWithContext(tb.Context(), &api.InitRequest{SecretShares: 1, SecretThreshold: 1})
 	if err != nil {
