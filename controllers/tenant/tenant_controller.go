@@ -31,7 +31,7 @@ import (
 type Reconciler struct {
 	// Client reads from the cache and writes to the API server.
 	Client client.Client
-	// Live reads from the API server. It is asked only when a probe is planned, for what is not worth a cache.
+	// Live reads from the API server. It is asked for what is not worth a cache, and where an old answer would do harm.
 	Live client.Reader
 	// Outside are addresses of the internet that isolation probes must not reach.
 	Outside []netip.AddrPort

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -46,15 +47,37 @@ func (r *Reconciler) teardown(ctx context.Context, s *scope) error {
 // keepRights sees to it that the operator may remove what is in the namespace: a tenant that is deleted while it is
 // made may have a namespace and no binding yet. It answers whether rights are being granted.
 func (r *Reconciler) keepRights(ctx context.Context, s *scope) (bool, error) {
-	ns := s.facts.Namespace
-	if !ns.DeletionTimestamp.IsZero() || ns.Labels[v1alpha1.LabelState] == v1alpha1.StateRetained {
+	if !rightsNeeded(s.facts.Namespace) {
 		return false, nil
 	}
-	granted, err := r.Applier.Apply(ctx, desired.OperatorBinding(r.input(s)))
+	binding := desired.OperatorBinding(r.input(s))
+	if err := r.rightsGivenUp(ctx, s, *binding.GetName()); err != nil {
+		return false, err
+	}
+	granted, err := r.Applier.Apply(ctx, binding)
 	if granted {
 		s.requeue(soon)
 	}
 	return granted, err
+}
+
+// rightsNeeded says whether there is something left in a namespace for the operator to remove.
+func rightsNeeded(ns *corev1.Namespace) bool {
+	return ns != nil && ns.DeletionTimestamp.IsZero() && ns.Labels[v1alpha1.LabelState] != v1alpha1.StateRetained
+}
+
+// rightsGivenUp is a conflict when the binding is missing because it is needed no more. Each kind is watched by itself,
+// so the cache may hear of the binding's end before it hears what became of the namespace.
+func (r *Reconciler) rightsGivenUp(ctx context.Context, s *scope, binding string) error {
+	held, err := find[rbacv1.RoleBinding](ctx, r.Client, s.namespace(), binding)
+	if err != nil || held != nil {
+		return err
+	}
+	live, err := find[corev1.Namespace](ctx, r.Live, "", s.namespace())
+	if err != nil || rightsNeeded(live) {
+		return err
+	}
+	return conflict("namespaces", s.namespace(), "the cache does not know yet what became of it")
 }
 
 func (s *scope) removing(message string) {
