@@ -46,11 +46,12 @@ func plantUnselected(t *testing.T, tenants ...string) {
 		container.SecurityContext.RunAsUser = ptr.To[int64](65532)
 		small := corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("16Mi")}
 		container.Resources = corev1.ResourceRequirements{Requests: small, Limits: small}
-		// Probes that run take their part of the quota.
+		pod.Labels = map[string]string{temporaryLabel: ""}
+		// Probes that run take their part of the quota, and may take it between a look and a try.
 		eventually(t, patience, "room for a pod in the quota of "+tenant, func(ctx context.Context) error {
-			return maker.Create(ctx, pod.DeepCopy(), client.DryRunAll)
+			return maker.Create(ctx, pod)
 		})
-		temporarilyBy(t, maker, pod)
+		removeLater(t, pod)
 		pods[tenant] = pod
 	}
 	for tenant, pod := range pods {

@@ -6,6 +6,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -62,12 +63,18 @@ func (p *probe) String() string {
 // proof of anything.
 func tryAll(t *testing.T, with prober, probes []probe) {
 	t.Helper()
+	if err := tryEach(t.Context(), with, probes); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func tryEach(ctx context.Context, with prober, probes []probe) error {
 	bySource := map[*source][]*probe{}
 	for i := range probes {
 		p := &probes[i]
 		bySource[p.from] = append(bySource[p.from], p)
 	}
-	group, ctx := errgroup.WithContext(t.Context())
+	group, ctx := errgroup.WithContext(ctx)
 	for from, own := range bySource {
 		group.Go(func() error {
 			outcomes, err := with.try(ctx, from.net, attempts(own))
@@ -78,9 +85,7 @@ func tryAll(t *testing.T, with prober, probes []probe) {
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	return group.Wait()
 }
 
 // attempts are those that the probes of one source take: one each, but to a link-local address one on every link.

@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/chattenant/chattenant/api/naming"
@@ -23,6 +24,9 @@ import (
 func suspendPolicies(t *testing.T, names ...string) {
 	t.Helper()
 	for _, name := range names {
+		if offences[name] == nil {
+			t.Fatalf("nobody would notice whether policy %s is in force", name)
+		}
 		found := &admissionv1.ValidatingAdmissionPolicyBinding{}
 		if err := live.Get(t.Context(), client.ObjectKey{Name: name}, found); err != nil {
 			t.Fatalf("read binding of policy %s: %v", name, err)
@@ -32,8 +36,15 @@ func suspendPolicies(t *testing.T, names ...string) {
 		}
 		t.Cleanup(func() { restorePolicy(t, found) })
 	}
-	// API servers learn of it through a watch.
-	eventually(t, patience, "the policies are out of force", func(ctx context.Context) error { return plant(ctx) })
+	// API servers learn of it through a watch, and look once a second: of two policies one may be gone a second earlier.
+	for _, name := range names {
+		eventually(t, patience, "policy "+name+" is out of force", offences[name])
+	}
+}
+
+// offences are what policies forbid, tried without effect.
+var offences = map[string]func(context.Context) error{
+	policyObjects: plant, policyNamespaces: lowerGuard,
 }
 
 func restorePolicy(t *testing.T, suspended *admissionv1.ValidatingAdmissionPolicyBinding) {
@@ -50,14 +61,11 @@ func restorePolicy(t *testing.T, suspended *admissionv1.ValidatingAdmissionPolic
 	if err := live.Create(ctx, restored); err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Errorf("restore policy %s: %v", suspended.Name, err)
 	}
-	if suspended.Name != policyObjects {
-		return
-	}
 	err := poll(ctx, func(ctx context.Context) error {
-		if err := plant(ctx); apierrors.IsForbidden(err) {
-			return nil
+		if err := offences[suspended.Name](ctx); !apierrors.IsForbidden(err) {
+			return errors.Join(errors.New("what it forbids is still let through"), err)
 		}
-		return errors.New("a Secret can still be planted")
+		return nil
 	})
 	if err != nil {
 		t.Errorf("policy %s is not in force again: %v", suspended.Name, err)
@@ -67,4 +75,11 @@ func restorePolicy(t *testing.T, suspended *admissionv1.ValidatingAdmissionPolic
 // plant tries to put a Secret into a tenant's namespace, which the policy on objects forbids.
 func plant(ctx context.Context) error {
 	return live.Create(ctx, &corev1.Secret{ObjectMeta: object(naming.Namespace(acme), "planted")}, client.DryRunAll)
+}
+
+// lowerGuard tries to let everything run in a tenant's namespace, which the policy on namespaces forbids.
+func lowerGuard(ctx context.Context) error {
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: naming.Namespace(acme)}}
+	lower := []byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"privileged"}}}`)
+	return live.Patch(ctx, namespace, client.RawPatch(types.MergePatchType, lower), client.DryRunAll)
 }

@@ -29,16 +29,16 @@ const temporaryLabel = "e2e-temporary"
 // temporarily makes an object that goes when the test ends.
 func temporarily(t *testing.T, o client.Object) {
 	t.Helper()
-	temporarilyBy(t, live, o)
-}
-
-// temporarilyBy has somebody else make it.
-func temporarilyBy(t *testing.T, maker client.Client, o client.Object) {
-	t.Helper()
 	o.SetLabels(map[string]string{temporaryLabel: ""})
-	if err := maker.Create(t.Context(), o); err != nil {
+	if err := live.Create(t.Context(), o); err != nil {
 		t.Fatalf("create %T %s: %v", o, o.GetName(), err)
 	}
+	removeLater(t, o)
+}
+
+// removeLater removes an object when the test ends.
+func removeLater(t *testing.T, o client.Object) {
+	t.Helper()
 	t.Cleanup(func() {
 		if err := live.Delete(context.Background(), o); ignoreNotFound(err) != nil {
 			t.Errorf("remove %T %s: %v", o, o.GetName(), err)
