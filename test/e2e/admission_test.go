@@ -127,6 +127,8 @@ func TestOnlyPlacedPodsOfKnownComponentsAreAdmitted(t *testing.T) {
 
 func TestNoContainerIsAddedToARunningPod(t *testing.T) {
 	pod := tenantPods(t, acme, naming.ChatServer)[0]
+	// Whatever its status has become by now.
+	pod.ResourceVersion = ""
 	pod.Spec.EphemeralContainers = append(pod.Spec.EphemeralContainers, corev1.EphemeralContainer{
 		EphemeralContainerCommon: corev1.EphemeralContainerCommon{
 			Name: "look", Image: "busybox", SecurityContext: restricted(),

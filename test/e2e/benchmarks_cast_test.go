@@ -46,6 +46,10 @@ const claims = "system:serviceaccount:kube-system:statefulset-controller"
 func newCast(t *testing.T) *cast {
 	t.Helper()
 	namespace := naming.Namespace(acme)
+	// They come and go, and take their part of the quota.
+	eventually(t, probePatience, "nobody probes "+acme, func(ctx context.Context) error {
+		return live.noProbes(ctx, client.InNamespace(namespace))
+	})
 	admin := ownPrefix + "tenant-admin"
 	anew(t, &rbacv1.RoleBinding{
 		ObjectMeta: object(namespace, "tenant-admin"),

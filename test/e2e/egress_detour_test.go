@@ -130,8 +130,12 @@ type detour struct {
 }
 
 func (d *detour) try(ctx context.Context, with prober) (err error) {
+	within := closedPatience
+	if d.open {
+		within = openPatience
+	}
 	for i := range d.attempts {
-		d.attempts[i].ID, d.attempts[i].TimeoutMs = fmt.Sprint(i), closedPatience.Milliseconds()
+		d.attempts[i].ID, d.attempts[i].TimeoutMs = fmt.Sprint(i), within.Milliseconds()
 	}
 	d.outcomes, err = with.try(ctx, d.from, d.attempts)
 	return err

@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -83,15 +84,17 @@ func (w *exit) send(ctx context.Context, text string) (net.Conn, *bufio.Reader, 
 			return nil, nil, nil, err
 		}
 	}
-	if _, err := io.WriteString(conn, text); err != nil {
+	if err := conn.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
-		return nil, nil, nil, fmt.Errorf("ask the gateway: %w", err)
+		return nil, nil, nil, fmt.Errorf("shake hands with the gateway: %w", err)
 	}
+	// A gateway that refuses our certificate says so after our side of the handshake, and may be gone before we ask.
+	_, unasked := io.WriteString(conn, text)
 	reader := bufio.NewReader(conn)
 	answer, err := http.ReadResponse(reader, &http.Request{Method: http.MethodConnect})
 	if err != nil {
 		_ = conn.Close()
-		return nil, nil, nil, fmt.Errorf("hear the gateway: %w", err)
+		return nil, nil, nil, fmt.Errorf("hear the gateway: %w", errors.Join(unasked, err))
 	}
 	return conn, reader, answer, nil
 }

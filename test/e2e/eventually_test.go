@@ -18,6 +18,9 @@ const (
 	patience = 60 * time.Second
 	// startPatience bounds the start of a tenant on a busy machine.
 	startPatience = 3 * time.Minute
+	// probePatience bounds the probes inside a tenant: one that came to no verdict is repeated a minute later, and once
+	// more after two.
+	probePatience = 6 * time.Minute
 )
 
 // eventually waits until check finds nothing wrong, and fails the test with the last thing that was.

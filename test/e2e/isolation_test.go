@@ -8,11 +8,9 @@ package e2e
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
-	batchv1 "k8s.io/api/batch/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,7 +25,7 @@ import (
 func awaitIsolation(t *testing.T, tenant string, status metav1.ConditionStatus, reason string) *v1alpha1.ChatTenant {
 	t.Helper()
 	var found *v1alpha1.ChatTenant
-	eventually(t, patience, "IsolationVerified to be "+string(status)+" for "+reason, func(context.Context) error {
+	eventually(t, probePatience, "IsolationVerified to be "+string(status)+" for "+reason, func(context.Context) error {
 		found = getTenant(t, tenant)
 		c := meta.FindStatusCondition(found.Status.Conditions, v1alpha1.ConditionIsolationVerified)
 		if c == nil || c.Status != status || c.Reason != reason {
@@ -47,14 +45,7 @@ func TestATenantIsVerifiedAfterItsCreation(t *testing.T) {
 	}
 	t.Logf("%d tried, %d refused, %d open", status.Tried, status.Refused, status.Open)
 	eventually(t, patience, "the finished probes are gone", func(ctx context.Context) error {
-		jobs := &batchv1.JobList{}
-		if err := live.List(ctx, jobs, client.InNamespace(naming.Namespace(tenant.Name))); err != nil {
-			return err
-		}
-		if n := len(jobs.Items); n > 0 {
-			return fmt.Errorf("there are %d", n)
-		}
-		return nil
+		return live.noProbes(ctx, client.InNamespace(naming.Namespace(tenant.Name)))
 	})
 }
 

@@ -22,8 +22,11 @@ const installationPatience = 2 * time.Minute
 // live is the cluster under test. TestMain sets it before any test runs.
 var live *cluster
 
-// ownFolder is for what the tests share. TestMain makes it and removes it.
+// ownFolder is for what the tests share, and for programs that they run in others' networks. TestMain makes it and
+// removes it. ownFolders begins its name.
 var ownFolder string
+
+const ownFolders = "chattenant-e2e-"
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -32,7 +35,10 @@ func run(m *testing.M) int {
 	lock, err := acquire()
 	if err == nil {
 		defer func() { _ = lock.Close() }()
-		ownFolder, err = os.MkdirTemp("", "chattenant-e2e-")
+		err = sweepFolders()
+	}
+	if err == nil {
+		ownFolder, err = os.MkdirTemp("", ownFolders)
 		defer func() { _ = os.RemoveAll(ownFolder) }()
 	}
 	if err == nil {

@@ -12,15 +12,19 @@ import (
 	"testing"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/chattenant/chattenant/api/naming"
+	"github.com/chattenant/chattenant/api/v1alpha1"
 )
 
 func TestEveryConnectionOfATenantIsRefusedButItsOwnDatabaseAndTheGateway(t *testing.T) {
 	tenants := residents(t)
 	for _, tenant := range tenants {
 		awaitSettled(t, tenant, naming.ChatServer)
+		// The network holds to the policies of now, and no probe is about to take the room in the quota.
+		awaitIsolation(t, tenant, metav1.ConditionTrue, v1alpha1.ReasonIsolated)
 	}
 	with := newProber(t)
 	plantUnselected(t, tenants...)

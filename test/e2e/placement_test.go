@@ -7,6 +7,9 @@ package e2e
 
 import (
 	"cmp"
+	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -38,8 +41,12 @@ func TestBothTenantsAreReadyWithPodsAndVolumesInTheirOwnRegion(t *testing.T) {
 			if len(nodes) == 0 || len(nodes) == len(nodesIn(t, "")) {
 				t.Fatalf("%d nodes are in %s: the cluster cannot tell right from wrong", len(nodes), region)
 			}
-			placed := slices.Concat(podsOn(t, tenant, nodes, region), volumesOn(t, tenant, nodes, region))
-			statusAgrees(t, tenant, placed)
+			var placed []v1alpha1.PlacedObject
+			// The operator hears of a pod by a watch, as we do not.
+			eventually(t, patience, "the status says what is found", func(context.Context) error {
+				placed = slices.Concat(podsOn(t, tenant, nodes, region), volumesOn(t, tenant, nodes, region))
+				return statusAgrees(t, tenant, placed)
+			})
 			r.add(row{Tried: len(placed), Open: len(placed), Result: "where they are is what the status says"})
 		})
 	}
@@ -134,11 +141,11 @@ func sameNames(a, b []string) bool {
 }
 
 // statusAgrees compares what the operator reports with what was found.
-func statusAgrees(t *testing.T, tenant string, want []v1alpha1.PlacedObject) {
+func statusAgrees(t *testing.T, tenant string, want []v1alpha1.PlacedObject) error {
 	t.Helper()
 	status := getTenant(t, tenant).Status
 	if status.Placement == nil {
-		t.Fatal("the status says nothing about places")
+		return errors.New("it says nothing about places")
 	}
 	byName := func(a, b v1alpha1.PlacedObject) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
@@ -146,6 +153,7 @@ func statusAgrees(t *testing.T, tenant string, want []v1alpha1.PlacedObject) {
 	got := slices.SortedFunc(slices.Values(status.Placement.Objects), byName)
 	slices.SortFunc(want, byName)
 	if diff := gocmp.Diff(want, got); diff != "" {
-		t.Errorf("status.placement is not what was found (-found +reported):\n%s", diff)
+		return fmt.Errorf("(-found +reported):\n%s", diff)
 	}
+	return nil
 }

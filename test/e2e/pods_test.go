@@ -62,7 +62,7 @@ func tenantPods(t *testing.T, tenant, component string) []corev1.Pod {
 // was just taken out of its Service.
 func awaitSettled(t *testing.T, tenant, component string) {
 	t.Helper()
-	eventually(t, patience, "the pods of "+component+" to settle", func(ctx context.Context) error {
+	eventually(t, startPatience, "the pods of "+component+" to settle", func(ctx context.Context) error {
 		list := &corev1.PodList{}
 		if err := live.List(ctx, list, named(component), client.InNamespace(naming.Namespace(tenant))); err != nil {
 			return err

@@ -7,8 +7,10 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,8 +26,8 @@ import (
 )
 
 // repairPatience is how long a repair may take. It takes a second unless something before it failed, which is retried
-// ever more slowly.
-const repairPatience = 20 * time.Second
+// ever more slowly, or the machine is busy.
+const repairPatience = time.Minute
 
 func TestAHandEditOrDeletionOfAManagedObjectIsRefused(t *testing.T) {
 	withNeighbour(t)
@@ -126,10 +128,24 @@ func madeAnew(t *testing.T, o *unstructured.Unstructured) {
 	eventually(t, repairPatience, "made anew", func(ctx context.Context) error {
 		return saysAgain(ctx, before, before.GetUID())
 	})
-	if o.GetKind() == "Service" {
-		// Its new address goes into the pods' hosts file, so other objects change too before all is as it was.
-		awaitReady(t, o.GetLabels()[v1alpha1.LabelTenant])
+	if address, _, _ := unstructured.NestedString(before.Object, "spec", "clusterIP"); address != "" {
+		awaitForgotten(t, o.GetLabels()[v1alpha1.LabelTenant], address)
 	}
+}
+
+// awaitForgotten waits until none of the tenant's objects has an address that a Service had: its new one goes into the
+// pods' hosts file, so other objects change too before all is as it was.
+func awaitForgotten(t *testing.T, tenant, address string) {
+	t.Helper()
+	eventually(t, repairPatience, "nobody remembers "+address, func(context.Context) error {
+		for _, o := range managed(t, tenant) {
+			if text, err := json.Marshal(essence(o)); err != nil || strings.Contains(string(text), `"`+address+`"`) {
+				return errors.Join(err, fmt.Errorf("%s does", title(o)))
+			}
+		}
+		return nil
+	})
+	awaitReady(t, tenant)
 }
 
 func fresh(t *testing.T, o *unstructured.Unstructured) *unstructured.Unstructured {

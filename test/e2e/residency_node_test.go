@@ -6,7 +6,9 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +76,14 @@ func TestAKubeletDoesNotMoveItsNode(t *testing.T) {
 	}) {
 		t.Run(name, func(t *testing.T) {
 			r := record(t, sectionResidency, name)
-			err := patchNodeLabel(t, kubelet, tc.node, tc.label, "claimed", client.DryRunAll)
+			var err error
+			// The API server learns of the region that was just made through a watch.
+			eventually(t, patience, "a refusal", func(context.Context) error {
+				if err = patchNodeLabel(t, kubelet, tc.node, tc.label, "claimed", client.DryRunAll); err == nil {
+					return errors.New("it is let through")
+				}
+				return nil
+			})
 			if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), tc.by) {
 				r.otherwise("%v", err)
 				t.Errorf("want a refusal: %s, got: %v", tc.by, err)

@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/api/v1alpha1"
 )
 
@@ -82,6 +83,8 @@ func withResidents(t *testing.T, residents ...*resident) []string {
 	}
 	for _, name := range names {
 		awaitReady(t, name)
+		awaitSettled(t, name, naming.ChatServer)
+		awaitSettled(t, name, naming.Postgres)
 	}
 	return names
 }

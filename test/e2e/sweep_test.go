@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/chattenant/chattenant/api/v1alpha1"
+	"github.com/chattenant/chattenant/test/e2e/podnet"
 )
 
 // temporaryLabel marks what the tests make besides tenants, so that a run that was killed can be cleared up.
@@ -106,6 +109,21 @@ func (c *cluster) sweepNodes(ctx context.Context) error {
 		delete(nodes.Items[i].Labels, emptyRegionLabel)
 		if err := c.Patch(ctx, &nodes.Items[i], client.MergeFrom(before)); err != nil {
 			return fmt.Errorf("take label off node %s: %w", before.Name, err)
+		}
+	}
+	return nil
+}
+
+// sweepFolders ends the programs that an earlier run left listening in networks of pods and nodes, and removes them.
+// Nobody else's run is under way, see [acquire].
+func sweepFolders() error {
+	folders, err := filepath.Glob(filepath.Join(os.TempDir(), ownFolders+"*[0-9]"))
+	if err != nil {
+		return fmt.Errorf("find what an earlier run left: %w", err)
+	}
+	for _, folder := range folders {
+		if err := errors.Join(podnet.EndPrograms(folder), os.RemoveAll(folder)); err != nil {
+			return fmt.Errorf("remove what an earlier run left: %w", err)
 		}
 	}
 	return nil

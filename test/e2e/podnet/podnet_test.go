@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -58,6 +59,41 @@ func TestOnlyTheFirstProcessOfAContainerIsTakenForIt(t *testing.T) {
 		if got := firstOfNamespace(status); got != want {
 			t.Errorf("%q: want %v, got %v", status, want, got)
 		}
+	}
+}
+
+func TestProgramsOfOneFolderAreEndedAndNoOthers(t *testing.T) {
+	copied := func(folder string) *exec.Cmd {
+		program, err := exec.LookPath("sleep")
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		program = filepath.Join(folder, "sleep")
+		if err := os.WriteFile(program, content, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		command := exec.CommandContext(context.Background(), program, "60")
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return command
+	}
+	folder := t.TempDir()
+	mine, others := copied(folder), copied(t.TempDir())
+	err := EndPrograms(folder)
+	if err != nil {
+		_ = mine.Process.Kill()
+	}
+	if ended := mine.Wait(); err != nil || ended == nil || ended.Error() != "signal: killed" {
+		t.Errorf("it ended with %v, %v", ended, err)
+	}
+	_ = others.Process.Signal(unix.SIGTERM)
+	if ended := others.Wait(); ended == nil || ended.Error() != "signal: terminated" {
+		t.Errorf("another folder's ended with %v", ended)
 	}
 }
 

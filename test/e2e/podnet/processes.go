@@ -40,6 +40,24 @@ func SignalContainer(id string, signal unix.Signal) error {
 	return fmt.Errorf("container %s: %w", name, ErrNoProcess)
 }
 
+// EndPrograms kills every process whose program lies in a folder, in whatever network namespace it runs.
+func EndPrograms(folder string) error {
+	pids, err := processes(func(dir string) bool {
+		program, err := os.Readlink(filepath.Join(dir, "exe"))
+		return err == nil && strings.HasPrefix(program, filepath.Clean(folder)+"/")
+	})
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, pid := range pids {
+		if err := unix.Kill(pid, unix.SIGKILL); !errors.Is(err, unix.ESRCH) {
+			failures = append(failures, err)
+		}
+	}
+	return errors.Join(failures...)
+}
+
 // Runs says whether a process of a pod has a command line that matches, also of a pod that the API server no longer
 // knows.
 func Runs(uid types.UID, matches func(argv []string) bool) (bool, error) {
