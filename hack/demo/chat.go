@@ -33,8 +33,9 @@ type talk struct {
 	lines  []string
 }
 
-// patience bounds one conversation: the endpoint is Ready, so every step of it takes well under a second.
-const patience = 30 * time.Second
+// patience bounds one conversation: the endpoint is Ready, so every step of it takes well under a second unless the
+// machine is busy.
+const patience = 2 * time.Minute
 
 func (d *demo) converse(ctx context.Context) error {
 	roots, err := d.roots(ctx)

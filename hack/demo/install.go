@@ -100,7 +100,7 @@ func (d *demo) makeIssuer(ctx context.Context) error {
 	if err := d.apply(ctx, issuer); err != nil {
 		return err
 	}
-	return d.command(ctx, "kubectl", "wait", "--for=condition=Ready", "--timeout=60s", "clusterissuer/"+issuerName)
+	return d.command(ctx, "kubectl", "wait", "--for=condition=Ready", "--timeout=180s", "clusterissuer/"+issuerName)
 }
 
 func (d *demo) installChart(ctx context.Context) error {
@@ -110,7 +110,7 @@ func (d *demo) installChart(ctx context.Context) error {
 	}
 	return d.command(ctx, "bin/helm", append([]string{
 		"upgrade", "--install", "chattenant", "charts/chattenant",
-		"--namespace", system, "--create-namespace", "--wait", "--timeout", "180s",
+		"--namespace", system, "--create-namespace", "--wait", "--timeout", "300s",
 		"--set", "images.operator=" + d.images["operator"],
 		"--set", "images.gateway=" + d.images["gateway"],
 		"--set", "gateway.service.type=NodePort",
@@ -150,7 +150,7 @@ func (d *demo) applySamples(ctx context.Context) error {
 }
 
 func (d *demo) waitReady(ctx context.Context) error {
-	args := []string{"wait", "--for=condition=Ready", "--timeout=300s"}
+	args := []string{"wait", "--for=condition=Ready", "--timeout=600s"}
 	for _, tenant := range tenants {
 		args = append(args, "chattenant/"+tenant)
 	}

@@ -6,6 +6,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -30,7 +31,9 @@ func converse(t *testing.T, name, topic string) exchange {
 	tenant := getTenant(t, name)
 	c := endpoint(t, tenant)
 	visitor, agent := newVisitor(t, c), newAgent(t, c, tenant)
-	opened, err := visitor.Open(t.Context(), nil)
+	ctx, cancel := context.WithTimeout(t.Context(), startPatience)
+	defer cancel()
+	opened, err := visitor.Open(ctx, nil)
 	if err != nil {
 		t.Fatalf("open a conversation: %v", err)
 	}
@@ -50,7 +53,9 @@ func (e exchange) stillThere(t *testing.T) {
 
 func say(t *testing.T, speaker *attendance, conversation uuid.UUID, body string) {
 	t.Helper()
-	if _, err := speaker.Send(t.Context(), conversation, body); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), startPatience)
+	defer cancel()
+	if _, err := speaker.Send(ctx, conversation, body); err != nil {
 		t.Fatalf("say %q: %v", body, err)
 	}
 }

@@ -29,12 +29,18 @@ func TestAPausedTenantIsLeftAsItIsAndServesOn(t *testing.T) {
 	changeTenant(t, neighbour, reconcile(v1alpha1.ReconciliationPaused))
 	awaitCondition(t, neighbour, v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPausedBySpec)
 
+	reader, before := newMetricsReader(t), 0
+	eventually(t, patience, "the operator's metrics are read", func(context.Context) (err error) {
+		before, err = reader.reconciles(t)
+		return err
+	})
 	budget := &policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{
 		Namespace: naming.Namespace(neighbour), Name: naming.ChatServer,
 	}}
 	if err := live.Delete(t.Context(), budget); err != nil {
 		t.Fatalf("delete the disruption budget by hand: %v", err)
 	}
+	awaitPass(t, reader, before)
 	steadily(t, settled, "nothing is repaired", func(ctx context.Context) error {
 		if err := live.Get(ctx, client.ObjectKeyFromObject(budget), budget); err == nil {
 			return errors.New("the budget is back")

@@ -203,6 +203,17 @@ func awaitPasses(t *testing.T, reader metricsReader, since int, within time.Dura
 	})
 }
 
+// awaitPass waits until the operator has made a pass since it had made so many.
+func awaitPass(t *testing.T, reader metricsReader, since int) {
+	t.Helper()
+	eventually(t, patience, "the operator has looked", func(context.Context) error {
+		if have, err := reader.reconciles(t); err != nil || have <= since {
+			return errors.Join(err, fmt.Errorf("it has made %d passes, as before", have))
+		}
+		return nil
+	})
+}
+
 // operatorRestarts counts how often the operator's containers were started again.
 func operatorRestarts(pods []corev1.Pod) int32 {
 	var restarts int32

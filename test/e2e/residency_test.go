@@ -7,7 +7,7 @@ package e2e
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"strings"
 	"testing"
 
@@ -60,8 +60,8 @@ func TestAResidencyThatContradictsItselfIsRefusedAtAdmission(t *testing.T) {
 		// The API server learns of recipients through a watch.
 		var err error
 		eventually(t, patience, "the recipient is known", func(ctx context.Context) error {
-			if err = try(ctx); err == nil {
-				return fmt.Errorf("the tenant is let through")
+			if err = try(ctx); !apierrors.IsForbidden(err) {
+				return errors.Join(errors.New("the tenant is not refused"), err)
 			}
 			return nil
 		})

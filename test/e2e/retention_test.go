@@ -8,6 +8,7 @@ package e2e
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -154,13 +155,17 @@ func operatorHasLeft(t *testing.T, tenant string) {
 	if err := live.List(t.Context(), bindings, client.InNamespace(namespace)); err != nil || len(bindings.Items) > 0 {
 		t.Errorf("rights are still given in %s: %v, %v", namespace, bindings.Items, err)
 	}
-	for _, resource := range []string{"secrets", "configmaps", "persistentvolumeclaims"} {
-		for _, verb := range []string{"create", "delete"} {
-			if may(t, operatorUser, verb, "", resource, namespace) {
-				t.Errorf("the operator may still %s %s in %s", verb, resource, namespace)
+	// The API server learns through a watch that a right was taken away.
+	eventually(t, patience, "the operator has no rights in "+namespace, func(context.Context) error {
+		for _, resource := range []string{"secrets", "configmaps", "persistentvolumeclaims"} {
+			for _, verb := range []string{"create", "delete"} {
+				if may(t, operatorUser, verb, "", resource, namespace) {
+					return fmt.Errorf("it may %s %s", verb, resource)
+				}
 			}
 		}
-	}
+		return nil
+	})
 }
 
 // hostClosed waits until nobody answers for a host at the gateway.

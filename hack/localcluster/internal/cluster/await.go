@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// patience is how long any one part may take to become ready.
-	patience = 2 * time.Minute
+	// patience is how long any one part may take to become ready on a busy machine; it takes seconds on another.
+	patience = 5 * time.Minute
 	// poll is how often it is asked.
 	poll = 100 * time.Millisecond
 )
