@@ -23,6 +23,7 @@ const (
 	// A cgroup's files are the kernel's: the mode is ignored when a folder is made and needed when one is written.
 	dirMode, fileMode = 0o755, 0o644
 	killRetry         = 20 * time.Millisecond
+	removePatience    = 10 * time.Second
 )
 
 // hierarchy is one mounted tree of groups.
@@ -194,11 +195,22 @@ func (t Tree) Remove(group string) error {
 		return err
 	}
 	for i := len(dirs) - 1; i >= 0; i-- {
-		if err := os.Remove(dirs[i]); ignoreGone(err) != nil {
+		if err := removeEmpty(dirs[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// removeEmpty waits for the kernel, to which a group is busy until it has cleared away the last process.
+func removeEmpty(dir string) error {
+	for attempts := int(removePatience / killRetry); ; attempts-- {
+		err := os.Remove(dir)
+		if !errors.Is(err, unix.EBUSY) || attempts == 0 {
+			return ignoreGone(err)
+		}
+		time.Sleep(killRetry)
+	}
 }
 
 // Leftovers lists the folders of a group that still exist.

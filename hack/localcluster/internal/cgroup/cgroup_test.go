@@ -4,9 +4,14 @@
 package cgroup
 
 import (
+	"context"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
+	"time"
 )
 
 func TestParseMount(t *testing.T) {
@@ -106,5 +111,39 @@ func TestProcessesAreThoseOfAGroupAndBelowOnceEach(t *testing.T) {
 	}
 	if pids, err := tree.Processes("/other"); err != nil || len(pids) != 0 {
 		t.Errorf("a group that is not there has processes %v, %v", pids, err)
+	}
+}
+
+func TestAGroupIsRemovedOnceItsLastProcessIsGone(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("control groups need root")
+	}
+	tree, err := Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	group := "/chattenant-test-" + strconv.Itoa(os.Getpid())
+	if err := tree.Create(group + "/system"); err != nil {
+		t.Fatal(err)
+	}
+	last := exec.CommandContext(context.Background(), "sleep", "60")
+	if err := last.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = errors.Join(last.Process.Kill(), last.Wait())
+		if err := tree.Remove(group); err != nil {
+			t.Errorf("remove %s: %v", group, err)
+		}
+	})
+	if err := tree.Join(group+"/system", last.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(100*time.Millisecond, func() { _ = last.Process.Kill() })
+	if err := tree.Remove(group); err != nil {
+		t.Errorf("while its process ended: %v", err)
+	}
+	if left := tree.Leftovers(group); len(left) > 0 {
+		t.Errorf("left: %v", left)
 	}
 }
