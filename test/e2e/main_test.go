@@ -80,5 +80,10 @@ func prepare() error {
 	if err := live.sweep(ctx); err != nil {
 		return fmt.Errorf("an earlier run left something that cannot be removed: %w", err)
 	}
+	rest, cancel := context.WithTimeout(ctx, probePatience)
+	defer cancel()
+	if err := poll(rest, live.demoAtRest); err != nil {
+		return fmt.Errorf("the demo's tenants do not come to rest: %w", err)
+	}
 	return nil
 }

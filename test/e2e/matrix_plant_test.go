@@ -55,7 +55,7 @@ func plantUnselected(t *testing.T, tenants ...string) {
 		pods[tenant] = pod
 	}
 	for tenant, pod := range pods {
-		eventually(t, patience, "the unselected pod of "+tenant+" to run", func(ctx context.Context) error {
+		eventually(t, startPatience, "the unselected pod of "+tenant+" to run", func(ctx context.Context) error {
 			if err := live.Get(ctx, client.ObjectKeyFromObject(pod), pod); err != nil {
 				return err
 			}

@@ -101,14 +101,21 @@ func (c *cluster) nothingUnderWay(ctx context.Context) error {
 		return err
 	}
 	for i := range tenants.Items {
-		tenant := &tenants.Items[i]
-		conditions := tenant.Status.Conditions
-		if !tenant.DeletionTimestamp.IsZero() || !meta.IsStatusConditionFalse(conditions, v1alpha1.ConditionReconciling) ||
-			!meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionIsolationVerified) {
-			return fmt.Errorf("tenant %s:\n%s", tenant.Name, describe(tenant.Name))
+		if err := atRest(&tenants.Items[i]); err != nil {
+			return err
 		}
 	}
 	return c.noProbes(ctx)
+}
+
+// atRest says what is still to come of a tenant.
+func atRest(tenant *v1alpha1.ChatTenant) error {
+	conditions := tenant.Status.Conditions
+	if !tenant.DeletionTimestamp.IsZero() || !meta.IsStatusConditionFalse(conditions, v1alpha1.ConditionReconciling) ||
+		!meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionIsolationVerified) {
+		return fmt.Errorf("tenant %s:\n%s", tenant.Name, describe(tenant.Name))
+	}
+	return nil
 }
 
 // noProbes says where the operator has not removed the probes yet that have ended.

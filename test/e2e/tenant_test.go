@@ -21,8 +21,9 @@ import (
 const (
 	// ownPrefix begins the names of everything that the tests make.
 	ownPrefix = "e2e-"
-	// removalPatience bounds the teardown of a tenant: its database is given a minute to stop.
-	removalPatience = 2 * time.Minute
+	// removalPatience bounds the teardown of a tenant: its database is given a minute to stop, on a machine that may be
+	// busy.
+	removalPatience = 5 * time.Minute
 )
 
 // newTenant describes a tenant of the demo's class in eu-central, which leaves nothing behind when it is deleted.
