@@ -111,6 +111,8 @@ func (d *demo) installChart(ctx context.Context) error {
 	return d.command(ctx, "bin/helm", append([]string{
 		"upgrade", "--install", "chattenant", "charts/chattenant",
 		"--namespace", system, "--create-namespace", "--wait", "--timeout", "300s",
+		// End-to-end tests that were killed may have left the operator stopped.
+		"--force-conflicts",
 		"--set", "images.operator=" + d.images["operator"],
 		"--set", "images.gateway=" + d.images["gateway"],
 		"--set", "gateway.service.type=NodePort",

@@ -72,11 +72,14 @@ func TestProgramsOfOneFolderAreEndedAndNoOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		program = filepath.Join(folder, "sleep")
-		if err := os.WriteFile(program, content, 0o700); err != nil {
+		root, err := os.OpenRoot(folder)
+		if err != nil {
 			t.Fatal(err)
 		}
-		command := exec.CommandContext(context.Background(), program, "60")
+		if err := errors.Join(root.WriteFile("sleep", content, 0o700), root.Close()); err != nil {
+			t.Fatal(err)
+		}
+		command := exec.CommandContext(context.Background(), filepath.Join(folder, "sleep"), "60")
 		if err := command.Start(); err != nil {
 			t.Fatal(err)
 		}

@@ -99,7 +99,7 @@ func topGroup(groups, controller string) string {
 	return ""
 }
 
-// mountOf reads /proc/PID/mountinfo: "33 31 0:30 / /sys/fs/cgroup/cpuacct rw - cgroup cgroup rw,cpuacct".
+// mountOf reads /proc/PID/mountinfo: "33 31 0:30 / /sys/fs/cgroup/cpuacct rw - cgroup none rw,cpuacct".
 func mountOf(mounts, kind, controller string) string {
 	for line := range strings.Lines(mounts) {
 		left, right, _ := strings.Cut(line, " - ")

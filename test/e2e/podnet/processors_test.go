@@ -23,9 +23,9 @@ func TestProcessorsWorkForEverybodyButWhileTheyAreIdleOrWait(t *testing.T) {
 }
 
 func TestTheTopmostControlGroupIsFoundInEitherVersion(t *testing.T) {
-	const mounts = "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n" +
-		"33 31 0:30 / /sys/fs/cgroup/cpu rw,relatime shared:1 - cgroup cgroup rw,cpu,cpuacct\n" +
-		"41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+	const mounts = "31 23 0:28 / /sys/fs/cgroup rw - tmpfs none rw\n" +
+		"33 31 0:30 / /sys/fs/cgroup/cpu rw,relatime shared:1 - cgroup none rw,cpu,cpuacct\n" +
+		"41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 none rw\n"
 	const groups = "2:cpu,cpuacct:/first/node/system\n1:memory:/\n0::/second/node\n"
 	for _, c := range []struct{ controller, kind, group, mount string }{
 		{"cpuacct", "cgroup", "first", "/sys/fs/cgroup/cpu"},
