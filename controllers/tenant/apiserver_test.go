@@ -29,13 +29,13 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/api/v1alpha1"
 	"github.com/chattenant/chattenant/controllers/apply"
 	"github.com/chattenant/chattenant/controllers/desired"
+	"github.com/chattenant/chattenant/test/apiserver"
 )
 
 // cluster is a real API server with nothing behind it: no scheduler, no kubelet, no other controller. What those
@@ -62,18 +62,15 @@ func TestMain(m *testing.M) { os.Exit(runWithAPIServer(m)) }
 
 func runWithAPIServer(m *testing.M) int {
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, nil)))
-	environment := &envtest.Environment{
-		CRDDirectoryPaths: []string{
-			filepath.Join("..", "..", "config", "crd", "bases"), filepath.Join(certManagerModule(), "deploy", "crds"),
-		},
-		ErrorIfCRDPathMissing: true,
-	}
-	defer func() { _ = environment.Stop() }()
+	var stop func() error
 	var err error
-	if config, err = environment.Start(); err != nil {
-		println("start the API server:", err.Error())
+	config, stop, err = apiserver.Start("", filepath.Join("..", "..", "config", "crd", "bases"),
+		filepath.Join(certManagerModule(), "deploy", "crds"))
+	if err != nil {
+		println(err.Error())
 		return 1
 	}
+	defer func() { _ = stop() }()
 	if admin, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
 		println("connect to the API server:", err.Error())
 		return 1
