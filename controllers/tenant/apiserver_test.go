@@ -95,6 +95,21 @@ func certManagerModule() string {
 type writeLog struct {
 	mu    sync.Mutex
 	paths []string
+	// underWay are the requests that have no answer yet.
+	underWay int
+}
+
+// quiet says that there is no request under way.
+func (l *writeLog) quiet() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.underWay == 0
+}
+
+func (l *writeLog) count(requests int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.underWay += requests
 }
 
 // about are those that concern a tenant: the others of the test's world may have reasons of their own.
@@ -116,6 +131,8 @@ type writeCounter struct {
 }
 
 func (w writeCounter) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.writes.count(1)
+	defer w.writes.count(-1)
 	if r.Method != http.MethodGet && !strings.Contains(r.URL.Path, "/events") {
 		w.writes.mu.Lock()
 		w.writes.paths = append(w.writes.paths, r.Method+" "+r.URL.Path)
@@ -155,7 +172,7 @@ func startOperatorAt(
 		t.Fatal(err)
 	}
 	reconciler := &Reconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Outside: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")},
+		Client: begins{mgr.GetClient()}, Live: mgr.GetAPIReader(), Outside: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")},
 		Applier:  &apply.Applier{Reader: mgr.GetClient(), Writer: mgr.GetClient()},
 		Recorder: mgr.GetEventRecorder("test"), Clock: now, Random: rand.Reader, PublicPort: 8443,
 		System: desired.System{
@@ -167,9 +184,10 @@ func startOperatorAt(
 	if err := reconciler.SetupWithManager(ctx, mgr, 2); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
+	ended, unwatched := make(chan error, 1), watching(mgr.GetCache())
 	go func() { ended <- mgr.Start(ctx) }()
 	stop = func() {
+		unwatched()
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("operator: %v", err)
@@ -193,13 +211,24 @@ func eventually(t *testing.T, what string, check func() string) {
 	}
 }
 
-// settled waits until no write about a tenant has happened for a while, and answers those so far.
-func settled(writes *writeLog, tenant string) []string {
-	last := writes.about(tenant)
-	for quiet := 0; quiet < 15; quiet++ {
+// settled waits until the operator has come to rest over a tenant: it has heard of all that there is, no request is
+// under way, and for a while no pass began and nothing was written. It answers what was written until then.
+func settled(t *testing.T, writes *writeLog, tenant string) []string {
+	t.Helper()
+	last, passes := writes.about(tenant), passesOver(tenant)
+	deadline := time.Now().Add(time.Minute)
+	for calm := 0; calm < 15; calm++ {
 		time.Sleep(100 * time.Millisecond)
-		if now := writes.about(tenant); len(now) != len(last) {
-			last, quiet = now, 0
+		now, begun := writes.about(tenant), passesOver(tenant)
+		problem := ""
+		if calm == 14 {
+			problem = unheardOf(t, tenant)
+		}
+		if len(now) != len(last) || begun != passes || !writes.quiet() || problem != "" {
+			last, passes, calm = now, begun, -1
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not come to rest: %d passes, %s; it wrote %v", tenant, begun, problem, now)
 		}
 	}
 	return last
