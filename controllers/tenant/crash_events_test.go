@@ -184,8 +184,8 @@ type written struct {
 // await waits until the log holds everything that was written.
 func (l *eventLog) await(t *testing.T, all []written) {
 	t.Helper()
-	deadline := time.Now().Add(passPatience)
-	late := time.AfterFunc(passPatience+time.Second, l.more.Broadcast)
+	deadline := time.Now().Add(patience)
+	late := time.AfterFunc(patience+time.Second, l.more.Broadcast)
 	defer late.Stop()
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -51,17 +51,14 @@ type silent struct{ events.EventRecorder }
 
 func (silent) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}
 
-// mostPasses are far more than any tenant needs, and passPatience far longer: how many there are while the authoriser has
-// not learned of new rights depends on the machine.
-const (
-	mostPasses   = 200
-	passPatience = 30 * time.Second
-)
+// mostPasses are far more than any tenant needs, if they last longer than patience besides: how many there are while the
+// authoriser has not learned of new rights depends on the machine.
+const mostPasses = 200
 
 // rest lets the process work until it waits for something. It answers false where the process was killed.
 func (p *process) rest(t *testing.T) bool {
 	t.Helper()
-	for passes, began := 0, time.Now(); passes < mostPasses || time.Since(began) < passPatience; passes++ {
+	for passes, began := 0, time.Now(); passes < mostPasses || time.Since(began) < patience; passes++ {
 		if !p.view.takeWake() && !p.again {
 			return true
 		}
