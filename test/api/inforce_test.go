@@ -64,7 +64,7 @@ func takenUp(ctx context.Context) error {
 	}
 	marker := newObject("v1", "ConfigMap", "admission-marker")
 	marker.SetNamespace("default")
-	return poll(ctx, func(ctx context.Context) (bool, error) {
+	return pollFor(ctx, patience, func(ctx context.Context) (bool, error) {
 		err := creation(marker)(ctx, c)
 		return err != nil && strings.HasSuffix(err.Error(), text), nil
 	})
@@ -106,8 +106,15 @@ func notYet(err error) bool {
 	return apierrors.IsForbidden(err) || apierrors.IsNotFound(err) || strings.Contains(err.Error(), "failed to configure")
 }
 
+// waits is how long tests wait for what admission hears of.
+var waits = patience
+
 func poll(ctx context.Context, done wait.ConditionWithContextFunc) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	return pollFor(ctx, waits, done)
+}
+
+func pollFor(ctx context.Context, limit time.Duration, done wait.ConditionWithContextFunc) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, done)
 }

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -92,7 +93,7 @@ func TestEveryClauseOfThePoliciesIsNeeded(t *testing.T) {
 		t.Skip("only with -mutate")
 	}
 	inTenantNamespace(t)
-	tries = 30
+	tries, waits = 30, 3*time.Second
 	judges = slices.DeleteFunc(judges, func(judge func(*testing.T)) bool {
 		return !regexp.MustCompile(*asked).MatchString(nameOf(judge))
 	})
