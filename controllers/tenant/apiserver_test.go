@@ -172,7 +172,8 @@ func startOperatorAt(
 		t.Fatal(err)
 	}
 	reconciler := &Reconciler{
-		Client: begins{mgr.GetClient()}, Live: mgr.GetAPIReader(), Outside: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")},
+		Client: begins{mgr.GetClient()}, Live: mgr.GetAPIReader(),
+		Outside:  []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")},
 		Applier:  &apply.Applier{Reader: mgr.GetClient(), Writer: mgr.GetClient()},
 		Recorder: mgr.GetEventRecorder("test"), Clock: now, Random: rand.Reader, PublicPort: 8443,
 		System: desired.System{
@@ -198,8 +199,8 @@ func startOperatorAt(
 	return stop
 }
 
-// patience is for machines that do other things besides: what takes a second on an idle one took more than thirty beside
-// sixty busy processes.
+// patience is for machines that do other things besides: what takes a second on an idle one took more than thirty
+// beside sixty busy processes.
 const patience = 2 * time.Minute
 
 // eventually waits until a check holds; it fails the test with the last thing the check said.

@@ -51,8 +51,8 @@ type silent struct{ events.EventRecorder }
 
 func (silent) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}
 
-// mostPasses are far more than any tenant needs, if they last longer than patience besides: how many there are while the
-// authoriser has not learned of new rights depends on the machine.
+// mostPasses are far more than any tenant needs, if they last longer than patience besides: how many there are while
+// the authoriser has not learned of new rights depends on the machine.
 const mostPasses = 200
 
 // rest lets the process work until it waits for something. It answers false where the process was killed.

@@ -41,8 +41,8 @@ func judged(s *scope, ended time.Time) bool {
 		status.LastProbeTime.Equal(&at) && status.PoliciesDigest == policiesDigest(s)
 }
 
-// podsOfProbes are those that the cache knows. Jobs and pods are heard of by two watches: of a Job that ended, the cache
-// may not know yet what its pod said. Then the API server is asked, for silence would count as a failure.
+// podsOfProbes are those that the cache knows. Jobs and pods are heard of by two watches: of a Job that ended, it may
+// not know yet what the pod said. Then the API server is asked, for silence would count as a failure.
 func (r *Reconciler) podsOfProbes(
 	ctx context.Context, s *scope, jobs map[isolation.End]*batchv1.Job,
 ) ([]corev1.Pod, error) {

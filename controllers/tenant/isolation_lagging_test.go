@@ -53,7 +53,8 @@ func TestAVerdictIsMissedWhereThereIsNoPodAtAll(t *testing.T) {
 	if err := r.judge(t.Context(), s, map[isolation.End]*batchv1.Job{naming.Postgres: job}); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.status.Isolation; got == nil || got.Failures != 1 || !strings.Contains(got.LastFailure, "its pod is gone") {
+	got := s.status.Isolation
+	if got == nil || got.Failures != 1 || !strings.Contains(got.LastFailure, "its pod is gone") {
 		t.Errorf("status = %+v, want a failure because the pod is gone", got)
 	}
 }

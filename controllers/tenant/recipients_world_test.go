@@ -33,7 +33,8 @@ type held struct {
 	released time.Time
 }
 
-// shortlyBefore is a clock that stands a moment before a day begins: whatever is to be seen before that can take its time.
+// shortlyBefore is a clock that stands a moment before a day begins: whatever is to be seen before that can take its
+// time.
 func shortlyBefore(day time.Time) *held { return &held{at: day.Add(-2 * time.Second)} }
 
 func (h *held) release() {

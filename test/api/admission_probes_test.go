@@ -51,8 +51,8 @@ func probeContainer(with map[string]any) map[string]any {
 	return c
 }
 
-// withProbedClass makes the class that the tenant's namespace names, and another one. They stay: what admission knows of
-// a class that comes and goes, it knows a moment later.
+// withProbedClass makes the class that the tenant's namespace names, and another one. They stay: what admission knows
+// of a class that comes and goes, it knows a moment later.
 func withProbedClass(t *testing.T) {
 	t.Helper()
 	for name, image := range map[string]string{"probed": "probed-chatserver:1", "another": "another-chatserver:1"} {

@@ -14,8 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Admission hears of tenants, regions and recipients, its parameters, a moment after they are made or gone. All policies
-// share what it knows of a kind: one that speaks of an object shows that all know it.
+// Admission hears of tenants, regions and recipients, its parameters, a moment after they are made or gone. All
+// policies share what it knows of a kind: one that speaks of an object shows that all know it.
 
 // nowhere is a jurisdiction that nothing lies in.
 const nowhere = "ZZ"
@@ -85,7 +85,8 @@ func admissionKnows(ctx context.Context, o *unstructured.Unstructured) error {
 	return recipientKnown(ctx, o.GetName())
 }
 
-// tenantForgotten waits until admission no longer holds a tenant's host for it. One that is on its way out has let it go.
+// tenantForgotten waits until admission no longer holds a tenant's host for it. One that is on its way out has let it
+// go.
 func tenantForgotten(ctx context.Context, tenant *unstructured.Unstructured) error {
 	c, err := impersonate("")
 	if err != nil {

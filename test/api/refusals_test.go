@@ -18,7 +18,8 @@ import (
 )
 
 // Where several admission policies refuse a request, the API server names any of them: a test that looks at the text
-// must see to it that one alone does. So here each policy that refuses also warns, and the API server sends all warnings.
+// must see to it that one alone does. So here each policy that refuses also warns, and the API server sends all
+// warnings.
 
 // warning is a second binding of a policy, by which it warns; nil of one that refuses nothing.
 func warning(binding *unstructured.Unstructured) *unstructured.Unstructured {
