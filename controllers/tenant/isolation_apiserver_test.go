@@ -364,8 +364,9 @@ func TestOfOthersOnlyWhatIsReadyIsKnockedAt(t *testing.T) {
 func neighbourOf(t *testing.T, tenant string, now *held) string {
 	t.Helper()
 	names := append(namesOfTenants(t), tenant)
-	for day := range time.Duration(len(names)) {
-		at := now.Now().Truncate(probeplan.DefaultPeriod).Add(probeplan.DefaultPeriod/2 + day*probeplan.DefaultPeriod)
+	at := now.Now().Truncate(probeplan.DefaultPeriod).Add(probeplan.DefaultPeriod / 2)
+	for range names {
+		at = at.Add(probeplan.DefaultPeriod)
 		for _, name := range probeplan.Choose(names, tenant, probeplan.Round(at, probeplan.DefaultPeriod)) {
 			found := &corev1.Namespace{}
 			err := admin.Get(t.Context(), client.ObjectKey{Name: naming.Namespace(name)}, found)

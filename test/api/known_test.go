@@ -23,8 +23,8 @@ const nowhere = "ZZ"
 // regionKnown waits until admission knows a region.
 func regionKnown(ctx context.Context, name string) error {
 	tenant := theTenant("looks-for-a-region")
-	put(tenant.Object, []string{"spec", "region"}, name)
-	put(tenant.Object, []string{"spec", "residency", "jurisdictions"}, []any{nowhere})
+	place(tenant, "spec.region", name)
+	place(tenant, "spec.residency.jurisdictions", []any{nowhere})
 	return spokenOf(ctx, tenant, "DataRegion "+name+" lies in ")
 }
 
@@ -35,15 +35,15 @@ func tenantKnown(ctx context.Context, tenant *unstructured.Unstructured) error {
 		return err
 	}
 	rival := theTenant("rival")
-	put(rival.Object, []string{"spec", "endpoint", "host"}, host)
+	place(rival, "spec.endpoint.host", host)
 	return spokenOf(ctx, rival, "belongs to ChatTenant "+tenant.GetName()+":")
 }
 
 // recipientKnown waits until admission knows a recipient.
 func recipientKnown(ctx context.Context, name string) error {
 	tenant := theTenant("looks-for-a-recipient")
-	put(tenant.Object, []string{"spec", "residency", "jurisdictions"}, []any{nowhere})
-	put(tenant.Object, []string{"spec", "subProcessors"}, map[string]any{
+	place(tenant, "spec.residency.jurisdictions", []any{nowhere})
+	place(tenant, "spec.subProcessors", map[string]any{
 		"approval": "AfterNotice", "use": []any{map[string]any{"name": name}},
 	})
 	return spokenOf(ctx, tenant, "spec.subProcessors.use names "+name+", ")
@@ -66,13 +66,12 @@ func spokenOf(ctx context.Context, tenant *unstructured.Unstructured, text strin
 }
 
 // ensureKnown creates an object for the time of the test, and waits until admission knows it.
-func ensureKnown(t *testing.T, o *unstructured.Unstructured) *unstructured.Unstructured {
+func ensureKnown(t *testing.T, o *unstructured.Unstructured) {
 	t.Helper()
 	ensure(t, adminClient(t), o)
 	if err := admissionKnows(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	return o
 }
 
 func admissionKnows(ctx context.Context, o *unstructured.Unstructured) error {
@@ -97,7 +96,7 @@ func tenantForgotten(ctx context.Context, tenant *unstructured.Unstructured) err
 		return err
 	}
 	heir := theTenant("heir")
-	put(heir.Object, []string{"spec", "endpoint", "host"}, host)
+	place(heir, "spec.endpoint.host", host)
 	return poll(ctx, func(ctx context.Context) (bool, error) {
 		err := creation(heir)(ctx, c)
 		return err == nil || !strings.Contains(err.Error(), "belongs to ChatTenant "+tenant.GetName()+":"), nil

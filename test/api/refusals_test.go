@@ -29,7 +29,7 @@ func warning(binding *unstructured.Unstructured) *unstructured.Unstructured {
 	}
 	second := binding.DeepCopy()
 	second.SetName(binding.GetName() + warns)
-	put(second.Object, []string{"spec", "validationActions"}, []any{"Warn"})
+	place(second, "spec.validationActions", []any{"Warn"})
 	return second
 }
 
