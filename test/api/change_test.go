@@ -28,7 +28,9 @@ func set(path string, value any) change {
 }
 
 // place puts what a manifest can hold at a path.
-func place(o *unstructured.Unstructured, path string, value any) { put(o.Object, strings.Split(path, "."), value) }
+func place(o *unstructured.Unstructured, path string, value any) {
+	put(o.Object, strings.Split(path, "."), value)
+}
 
 func put(in map[string]any, path []string, value any) {
 	name, list := strings.CutSuffix(path[0], "[]")
