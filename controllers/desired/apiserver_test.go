@@ -25,9 +25,9 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/chattenant/chattenant/controllers/apply"
+	"github.com/chattenant/chattenant/test/apiserver"
 )
 
 // TestWhatTheAPIServerStoresIsWhatWasBuilt applies every scenario twice to a real API server. The first time it has to
@@ -72,13 +72,12 @@ type apiServer struct {
 func startAPIServer(t *testing.T) apiServer {
 	t.Helper()
 	crds := filepath.Join(certManagerDir(t), "deploy", "crds")
-	environment := &envtest.Environment{CRDDirectoryPaths: []string{crds}, ErrorIfCRDPathMissing: true}
-	config, err := environment.Start()
+	config, stop, err := apiserver.Start("", crds)
 	if err != nil {
-		t.Fatalf("start the API server (KUBEBUILDER_ASSETS names the directory of etcd and kube-apiserver): %v", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := environment.Stop(); err != nil {
+		if err := stop(); err != nil {
 			t.Error(err)
 		}
 	})

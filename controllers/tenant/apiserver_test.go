@@ -29,13 +29,13 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/api/v1alpha1"
 	"github.com/chattenant/chattenant/controllers/apply"
 	"github.com/chattenant/chattenant/controllers/desired"
+	"github.com/chattenant/chattenant/test/apiserver"
 )
 
 // cluster is a real API server with nothing behind it: no scheduler, no kubelet, no other controller. What those
@@ -62,18 +62,15 @@ func TestMain(m *testing.M) { os.Exit(runWithAPIServer(m)) }
 
 func runWithAPIServer(m *testing.M) int {
 	ctrl.SetLogger(logr.FromSlogHandler(slog.NewTextHandler(os.Stderr, nil)))
-	environment := &envtest.Environment{
-		CRDDirectoryPaths: []string{
-			filepath.Join("..", "..", "config", "crd", "bases"), filepath.Join(certManagerModule(), "deploy", "crds"),
-		},
-		ErrorIfCRDPathMissing: true,
-	}
-	defer func() { _ = environment.Stop() }()
+	var stop func() error
 	var err error
-	if config, err = environment.Start(); err != nil {
-		println("start the API server:", err.Error())
+	config, stop, err = apiserver.Start("", filepath.Join("..", "..", "config", "crd", "bases"),
+		filepath.Join(certManagerModule(), "deploy", "crds"))
+	if err != nil {
+		println(err.Error())
 		return 1
 	}
+	defer func() { _ = stop() }()
 	if admin, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
 		println("connect to the API server:", err.Error())
 		return 1
@@ -98,6 +95,21 @@ func certManagerModule() string {
 type writeLog struct {
 	mu    sync.Mutex
 	paths []string
+	// underWay are the requests that have no answer yet.
+	underWay int
+}
+
+// quiet says that there is no request under way.
+func (l *writeLog) quiet() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.underWay == 0
+}
+
+func (l *writeLog) count(requests int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.underWay += requests
 }
 
 // about are those that concern a tenant: the others of the test's world may have reasons of their own.
@@ -119,6 +131,8 @@ type writeCounter struct {
 }
 
 func (w writeCounter) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.writes.count(1)
+	defer w.writes.count(-1)
 	if r.Method != http.MethodGet && !strings.Contains(r.URL.Path, "/events") {
 		w.writes.mu.Lock()
 		w.writes.paths = append(w.writes.paths, r.Method+" "+r.URL.Path)
@@ -158,7 +172,8 @@ func startOperatorAt(
 		t.Fatal(err)
 	}
 	reconciler := &Reconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Outside: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")},
+		Client: begins{mgr.GetClient()}, Live: mgr.GetAPIReader(),
+		Outside:  []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")},
 		Applier:  &apply.Applier{Reader: mgr.GetClient(), Writer: mgr.GetClient()},
 		Recorder: mgr.GetEventRecorder("test"), Clock: now, Random: rand.Reader, PublicPort: 8443,
 		System: desired.System{
@@ -170,9 +185,10 @@ func startOperatorAt(
 	if err := reconciler.SetupWithManager(ctx, mgr, 2); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
+	ended, unwatched := make(chan error, 1), watching(mgr.GetCache())
 	go func() { ended <- mgr.Start(ctx) }()
 	stop = func() {
+		unwatched()
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("operator: %v", err)
@@ -183,10 +199,14 @@ func startOperatorAt(
 	return stop
 }
 
+// patience is for machines that do other things besides: what takes a second on an idle one took more than thirty
+// beside sixty busy processes.
+const patience = 2 * time.Minute
+
 // eventually waits until a check holds; it fails the test with the last thing the check said.
 func eventually(t *testing.T, what string, check func() string) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	problem := check()
 	for ; problem != "" && time.Now().Before(deadline); problem = check() {
 		time.Sleep(50 * time.Millisecond)
@@ -196,13 +216,24 @@ func eventually(t *testing.T, what string, check func() string) {
 	}
 }
 
-// settled waits until no write about a tenant has happened for a while, and answers those so far.
-func settled(writes *writeLog, tenant string) []string {
-	last := writes.about(tenant)
-	for quiet := 0; quiet < 15; quiet++ {
+// settled waits until the operator has come to rest over a tenant: it has heard of all that there is, no request is
+// under way, and for a while no pass began and nothing was written. It answers what was written until then.
+func settled(t *testing.T, writes *writeLog, tenant string) []string {
+	t.Helper()
+	last, passes := writes.about(tenant), passesOver(tenant)
+	deadline := time.Now().Add(patience)
+	for calm := 0; calm < 15; calm++ {
 		time.Sleep(100 * time.Millisecond)
-		if now := writes.about(tenant); len(now) != len(last) {
-			last, quiet = now, 0
+		now, begun := writes.about(tenant), passesOver(tenant)
+		problem := ""
+		if calm == 14 {
+			problem = unheardOf(t, tenant)
+		}
+		if len(now) != len(last) || begun != passes || !writes.quiet() || problem != "" {
+			last, passes, calm = now, begun, -1
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not come to rest: %d passes, %s; it wrote %v", tenant, begun, problem, now)
 		}
 	}
 	return last

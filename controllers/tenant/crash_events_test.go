@@ -184,9 +184,9 @@ type written struct {
 // await waits until the log holds everything that was written.
 func (l *eventLog) await(t *testing.T, all []written) {
 	t.Helper()
-	late := time.AfterFunc(30*time.Second, l.more.Broadcast)
+	deadline := time.Now().Add(patience)
+	late := time.AfterFunc(patience+time.Second, l.more.Broadcast)
 	defer late.Stop()
-	deadline := time.Now().Add(30 * time.Second)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, w := range all {

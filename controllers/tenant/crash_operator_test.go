@@ -51,13 +51,14 @@ type silent struct{ events.EventRecorder }
 
 func (silent) Eventf(runtime.Object, runtime.Object, string, string, string, string, ...any) {}
 
-// patience of passes: far more than any tenant needs.
+// mostPasses are far more than any tenant needs, if they last longer than patience besides: how many there are while
+// the authoriser has not learned of new rights depends on the machine.
 const mostPasses = 200
 
 // rest lets the process work until it waits for something. It answers false where the process was killed.
 func (p *process) rest(t *testing.T) bool {
 	t.Helper()
-	for range mostPasses {
+	for passes, began := 0, time.Now(); passes < mostPasses || time.Since(began) < patience; passes++ {
 		if !p.view.takeWake() && !p.again {
 			return true
 		}

@@ -4,13 +4,19 @@
 package tenant
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/chattenant/chattenant/api/isolation"
+	"github.com/chattenant/chattenant/api/naming"
+	"github.com/chattenant/chattenant/api/v1alpha1"
 )
 
 // answered says whether the status already speaks of these probes: it bears the time of the one that ended last. While
@@ -33,6 +39,29 @@ func judged(s *scope, ended time.Time) bool {
 	}
 	return status.LastFailureTime.Equal(&at) ||
 		status.LastProbeTime.Equal(&at) && status.PoliciesDigest == policiesDigest(s)
+}
+
+// podsOfProbes are those that the cache knows. Jobs and pods are heard of by two watches: of a Job that ended, it may
+// not know yet what the pod said. Then the API server is asked, for silence would count as a failure.
+func (r *Reconciler) podsOfProbes(
+	ctx context.Context, s *scope, jobs map[isolation.End]*batchv1.Job,
+) ([]corev1.Pod, error) {
+	unheard := false
+	for _, job := range jobs {
+		_, ended := endedAt(job)
+		pod := controlledBy(s.pods, job)
+		unheard = unheard || ended && (pod == nil || conditionOf(job, batchv1.JobComplete) != nil && messageOf(pod) == "")
+	}
+	if !unheard {
+		return s.pods, nil
+	}
+	pods := &corev1.PodList{}
+	err := r.Live.List(ctx, pods, client.InNamespace(s.namespace()),
+		client.MatchingLabels{v1alpha1.LabelName: naming.IsolationProbe})
+	if err != nil {
+		return nil, fmt.Errorf("list the pods of probes: %w", err)
+	}
+	return pods.Items, nil
 }
 
 // lastEndedLast orders probes for their removal. A watch tells of deletions in the order in which they happened.

@@ -42,7 +42,14 @@ func TestNoProbeIsStartedWhileNothingIsThereToBeOpen(t *testing.T) {
 	readyPod(t, "uncontrolled", naming.Postgres, "10.244.11.1", false)
 	create(t, allowAll("uncontrolled"))
 	wantIsolation(t, "uncontrolled", metav1.ConditionUnknown, v1alpha1.ReasonProbePending, "policies changed")
-	time.Sleep(time.Second)
+	// That was written at the end of a pass that started none. One that knows of nothing else starts none either.
+	change(t, "uncontrolled", func(s *v1alpha1.ChatTenantSpec) { s.DeletionPolicy = v1alpha1.DeletionDelete })
+	eventually(t, "another pass to end", func() string {
+		if live := liveTenant(t, "uncontrolled"); live.Status.ObservedGeneration != live.Generation {
+			return "not yet"
+		}
+		return ""
+	})
 	if left := probesLeft(t, "uncontrolled"); left != "" {
 		t.Error(left)
 	}

@@ -40,6 +40,10 @@ type probeReport struct {
 // judge waits until every role's probe has ended and writes what they found together into the status. The Jobs go in a
 // later pass, when that is seen to be written (see [answered]): until then there is no reason for another.
 func (r *Reconciler) judge(ctx context.Context, s *scope, jobs map[isolation.End]*batchv1.Job) error {
+	pods, err := r.podsOfProbes(ctx, s, jobs)
+	if err != nil {
+		return err
+	}
 	var reports []probeReport
 	var ended time.Time
 	for _, role := range slices.Sorted(maps.Keys(jobs)) {
@@ -50,7 +54,7 @@ func (r *Reconciler) judge(ctx context.Context, s *scope, jobs map[isolation.End
 		if at.After(ended) {
 			ended = at
 		}
-		report := reportOf(s, jobs[role])
+		report := reportOf(pods, jobs[role])
 		report.role = role
 		reports = append(reports, report)
 	}
@@ -68,7 +72,7 @@ func endedAt(job *batchv1.Job) (time.Time, bool) {
 }
 
 // reportOf reads the verdict. Whatever is not the verdict of this Job's own pod on this Job's own plan is none.
-func reportOf(s *scope, job *batchv1.Job) (report probeReport) {
+func reportOf(pods []corev1.Pod, job *batchv1.Job) (report probeReport) {
 	encoded := planOf(job)
 	report.digest = isolation.Digest([]byte(encoded))
 	if report.plan, report.failure = isolation.DecodePlan([]byte(encoded)); report.failure != nil {
@@ -78,7 +82,7 @@ func reportOf(s *scope, job *batchv1.Job) (report probeReport) {
 		report.failure = errors.New("its plan is not the one that it was given")
 		return report
 	}
-	pod := controlledBy(s.pods, job)
+	pod := controlledBy(pods, job)
 	if failed := conditionOf(job, batchv1.JobFailed); failed != nil {
 		report.failure = whyFailed(failed, pod)
 		return report

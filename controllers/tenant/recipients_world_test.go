@@ -8,6 +8,7 @@ package tenant
 import (
 	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,7 +18,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/chattenant/chattenant/api/egressconfig"
@@ -25,21 +25,43 @@ import (
 	"github.com/chattenant/chattenant/api/v1alpha1"
 )
 
-// shifted runs as fast as the machine's clock, and shows another time.
-type shifted struct {
-	clock.RealClock
-
-	by time.Duration
+// held is a clock that stands still until it is released, and then runs as fast as the machine's.
+type held struct {
+	mu sync.Mutex
+	at time.Time
+	// released is when, zero before.
+	released time.Time
 }
 
-func (s shifted) Now() time.Time { return s.RealClock.Now().Add(s.by) }
+// shortlyBefore is a clock that stands a moment before a day begins: whatever is to be seen before that can take its
+// time.
+func shortlyBefore(day time.Time) *held { return &held{at: day.Add(-2 * time.Second)} }
 
-func (s shifted) Since(t time.Time) time.Duration { return s.Now().Sub(t) }
-
-// shortlyBefore is a clock by which a day begins, in UTC, a moment from now.
-func shortlyBefore(day time.Time, moment time.Duration) shifted {
-	return shifted{by: time.Until(day.Add(-moment))}
+func (h *held) release() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.released = time.Now()
 }
+
+// set lets a clock that stands still show another time.
+func (h *held) set(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.at = now
+}
+
+// Now implements clock.PassiveClock.
+func (h *held) Now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.released.IsZero() {
+		return h.at
+	}
+	return h.at.Add(time.Since(h.released))
+}
+
+// Since implements clock.PassiveClock.
+func (h *held) Since(t time.Time) time.Duration { return h.Now().Sub(t) }
 
 func unchanged(next http.RoundTripper) http.RoundTripper { return next }
 

@@ -42,9 +42,10 @@ func addedContainerGoes(t *testing.T, namespace string) {
 	if err := admin.Get(t.Context(), key, deployment); err != nil {
 		t.Fatal(err)
 	}
+	before := client.MergeFrom(deployment.DeepCopy())
 	pod := &deployment.Spec.Template.Spec
 	pod.Containers = append(pod.Containers, corev1.Container{Name: "spy", Image: "spy:1"})
-	if err := admin.Update(t.Context(), deployment); err != nil {
+	if err := admin.Patch(t.Context(), deployment, before); err != nil {
 		t.Fatal(err)
 	}
 	isSpy := func(c corev1.Container) bool { return c.Name == "spy" }
@@ -65,8 +66,9 @@ func addedSubjectGoes(t *testing.T, namespace string) {
 	if err := admin.Get(t.Context(), key, binding); err != nil {
 		t.Fatal(err)
 	}
+	before := client.MergeFrom(binding.DeepCopy())
 	binding.Subjects = append(binding.Subjects, rbacv1.Subject{Kind: "User", APIGroup: rbacv1.GroupName, Name: "mallory"})
-	if err := admin.Update(t.Context(), binding); err != nil {
+	if err := admin.Patch(t.Context(), binding, before); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "mallory to go", func() string {
@@ -89,7 +91,7 @@ func openedPoliciesClose(t *testing.T, namespace string) {
 	for i := range policies.Items {
 		original := policies.Items[i].DeepCopy()
 		policies.Items[i].Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{}}
-		if err := admin.Update(t.Context(), &policies.Items[i]); err != nil {
+		if err := admin.Patch(t.Context(), &policies.Items[i], client.MergeFrom(original)); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "policy "+original.Name+" to close", func() string {

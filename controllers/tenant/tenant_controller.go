@@ -31,7 +31,8 @@ import (
 type Reconciler struct {
 	// Client reads from the cache and writes to the API server.
 	Client client.Client
-	// Live reads from the API server. It is asked for what is not worth a cache, and where an old answer would do harm.
+	// Live reads from the API server. It is asked for what is not worth a cache, and where the cache may be behind and an
+	// old answer would do harm: what became of a tenant or its namespace, what a probe that ended said.
 	Live client.Reader
 	// Outside are addresses of the internet that isolation probes must not reach.
 	Outside []netip.AddrPort

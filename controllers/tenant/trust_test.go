@@ -27,10 +27,12 @@ func TestATenantPublishesWhatItsStatusSays(t *testing.T) {
 	create(t, recipient(mail, "2030-05-01", "2030-05-10", "DE"))
 	create(t, sendingTenant(tenant, mail))
 	day := time.Date(2030, 5, 10, 0, 0, 0, 0, time.UTC)
-	startOperatorAt(t, shortlyBefore(day, 8*time.Second), unchanged)
+	now := shortlyBefore(day)
+	startOperatorAt(t, now, unchanged)
 
 	report(t, tenant)
 	wantPublished(t, tenant, mail, trust.Pending)
+	now.release()
 	wantState(t, tenant, mail, v1alpha1.RecipientEffective, v1alpha1.RecipientInEffect)
 	reportGateway(t, tenant)
 	report(t, tenant)

@@ -7,7 +7,6 @@ package api
 
 import (
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -43,16 +42,11 @@ func sealedTenant(t *testing.T, encryption change, audience string) {
 	t.Helper()
 	tenant := changed(t, manifest(t, "chattenant"), set("metadata.name", "acme"),
 		set("spec.endpoint.host", "sealed.acme.example"), encryption)
-	ensure(t, adminClient(t), tenant)
-	var err error
-	for range 300 {
-		pod := tokenPod(t, volumes(projecting(tokenFor(audience, 3600))))
-		if err = creation(pod)(t.Context(), as(t, replicaSets)); err == nil {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
+	ensureKnown(t, tenant)
+	pod := tokenPod(t, volumes(projecting(tokenFor(audience, 3600))))
+	if err := creation(pod)(t.Context(), as(t, replicaSets)); err != nil {
+		t.Fatalf("a token for a declared key service is refused: %v", err)
 	}
-	t.Fatalf("a token for a declared key service is refused: %v", err)
 }
 
 // Nobody is exempt: the controllers that make pods from the operator's templates least of all.
@@ -110,11 +104,8 @@ func TestATenantWithoutAKeyServiceHasNoTokens(t *testing.T) {
 	inTenantNamespace(t)
 	tenant := changed(t, manifest(t, "chattenant"), set("metadata.name", "acme"),
 		set("spec.endpoint.host", "plain.acme.example"), generation(2))
-	ensure(t, adminClient(t), tenant)
-	eventually(t, func() error {
-		return creation(tokenPod(t, set("spec.hostname", "one")))(t.Context(), as(t, replicaSets))
-	},
-		onlyDeclared)
+	ensureKnown(t, tenant)
+	wantRefusal(t, creation(tokenPod(t, set("spec.hostname", "one")))(t.Context(), as(t, replicaSets)), onlyDeclared)
 }
 
 type tokenRow struct {

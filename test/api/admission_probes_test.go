@@ -8,7 +8,6 @@ package api
 import (
 	"context"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -52,25 +51,19 @@ func probeContainer(with map[string]any) map[string]any {
 	return c
 }
 
-// withProbedClass makes the class that the tenant's namespace names, and another one.
+// withProbedClass makes the class that the tenant's namespace names, and another one. They stay: what admission knows
+// of a class that comes and goes, it knows a moment later.
 func withProbedClass(t *testing.T) {
 	t.Helper()
 	for name, image := range map[string]string{"probed": "probed-chatserver:1", "another": "another-chatserver:1"} {
 		class := changed(t, manifest(t, "chattenantclass"), set("metadata.name", name), set("spec.images.chatServer", image))
-		if err := as(t, person).Create(t.Context(), class); err != nil {
+		if err := as(t, person).Create(t.Context(), class); client.IgnoreAlreadyExists(err) != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = as(t, person).Delete(context.WithoutCancel(t.Context()), class) })
 	}
-	// Admission hears of classes a moment later.
-	var err error
-	for range 300 {
-		if err = creation(probePod(t))(t.Context(), as(t, manager)); err == nil {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
+	if err := eventuallyAdmitted(t.Context(), as(t, manager), creation(probePod(t))); err != nil {
+		t.Fatalf("a probe of a known class is refused: %v", err)
 	}
-	t.Fatalf("a probe of a known class is refused: %v", err)
 }
 
 func TestAProbesPodIsNothingButAProbe(t *testing.T) {

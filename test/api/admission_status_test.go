@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -85,17 +84,17 @@ func TestWhatAQuotaBoundsIsCountedByTheAPIServer(t *testing.T) {
 	}
 	wantRefusal(t, patchingSubresource(quota, "status", empty)(t.Context(), as(t, addOn)), whatWasFound)
 	// It learns of the quota by watching.
-	for n := range 100 {
-		counted := newObject("v1", "ConfigMap", fmt.Sprintf("counted-%d", n))
-		ensure(t, c, counted)
-		if err := c.Get(t.Context(), client.ObjectKeyFromObject(quota), quota); err != nil {
-			t.Fatal(err)
+	n := 0
+	err := poll(t.Context(), func(ctx context.Context) (bool, error) {
+		n++
+		ensure(t, c, newObject("v1", "ConfigMap", fmt.Sprintf("counted-%d", n)))
+		if err := c.Get(ctx, client.ObjectKeyFromObject(quota), quota); err != nil {
+			return false, err
 		}
-		used, _, _ := unstructured.NestedString(quota.Object, "status", "used", "configmaps")
-		if used != "0" {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
+		used, _, err := unstructured.NestedString(quota.Object, "status", "used", "configmaps")
+		return used != "0", err
+	})
+	if err != nil {
+		t.Errorf("nobody counts: %v", err)
 	}
-	t.Error("nobody counts")
 }

@@ -23,8 +23,13 @@ var absent = &struct{}{}
 func set(path string, value any) change {
 	return func(t *testing.T, o *unstructured.Unstructured) {
 		t.Helper()
-		put(o.Object, strings.Split(path, "."), plain(t, value))
+		place(o, path, plain(t, value))
 	}
+}
+
+// place puts what a manifest can hold at a path.
+func place(o *unstructured.Unstructured, path string, value any) {
+	put(o.Object, strings.Split(path, "."), value)
 }
 
 func put(in map[string]any, path []string, value any) {

@@ -31,4 +31,10 @@ func remove(t *testing.T, o *unstructured.Unstructured) {
 	if err := c.Delete(ctx, o); client.IgnoreNotFound(err) != nil {
 		t.Error(err)
 	}
+	if o.GetKind() != "ChatTenant" {
+		return
+	}
+	if err := tenantForgotten(ctx, o); err != nil {
+		t.Errorf("admission does not forget ChatTenant %s: %v", o.GetName(), err)
+	}
 }

@@ -54,11 +54,16 @@ func install() error {
 		return err
 	}
 	for _, o := range objects {
+		if second := warning(o); second != nil {
+			objects = append(objects, second)
+		}
+	}
+	for _, o := range objects {
 		if err := applyEventually(ctx, c, o); err != nil {
 			return fmt.Errorf("apply %s %s: %w", o.GetKind(), o.GetName(), err)
 		}
 	}
-	return nil
+	return inForce(ctx)
 }
 
 // applyEventually waits for definitions to be served, which takes a moment.
@@ -145,6 +150,7 @@ func impersonate(user string, groups ...string) (client.Client, error) {
 	}
 	config := unlimited(admin)
 	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: groups}
+	heeding(config)
 	c, err := client.New(config, client.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("make client of %q: %w", user, err)

@@ -18,8 +18,9 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/chattenant/chattenant/test/apiserver"
 )
 
 // root is the repository's, seen from this package.
@@ -43,12 +44,12 @@ func runWithServer(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	server := &envtest.Environment{BinaryAssetsDirectory: assets, ControlPlaneStartTimeout: patience}
-	if admin, err = server.Start(); err != nil {
-		return 0, fmt.Errorf("start API server: %w", err)
+	var stop func() error
+	if admin, stop, err = apiserver.Start(assets); err != nil {
+		return 0, err
 	}
 	defer func() {
-		if stopErr := server.Stop(); err == nil && stopErr != nil {
+		if stopErr := stop(); err == nil && stopErr != nil {
 			err = fmt.Errorf("stop API server: %w", stopErr)
 		}
 	}()

@@ -93,7 +93,7 @@ func TestEveryClauseOfThePoliciesIsNeeded(t *testing.T) {
 		t.Skip("only with -mutate")
 	}
 	inTenantNamespace(t)
-	tries = 30
+	tries, waits = 30, 3*time.Second
 	judges = slices.DeleteFunc(judges, func(judge func(*testing.T)) bool {
 		return !regexp.MustCompile(*asked).MatchString(nameOf(judge))
 	})
@@ -141,9 +141,6 @@ func tryMutants(t *testing.T, c client.Client, policy *admissionregistrationv1.V
 	}
 }
 
-// replaced counts the replacements, for the marker.
-var replaced int
-
 // replace puts a policy into force and waits until it is.
 func replace(
 	t *testing.T, c client.Client, policy *admissionregistrationv1.ValidatingAdmissionPolicy,
@@ -158,62 +155,10 @@ func replace(
 	if err := c.Update(t.Context(), live); err != nil {
 		t.Fatalf("%s: %v", policy.Name, err)
 	}
-	replaced++
-	mark(t, c, fmt.Sprintf("marker %d", replaced))
-}
-
-// mark changes another policy, and waits until that speaks: then whatever was changed before it is in force too.
-func mark(t *testing.T, c client.Client, text string) {
-	t.Helper()
-	marker := newObject("v1", "ConfigMap", "admission-marker")
-	marker.SetNamespace("default")
-	for _, o := range checked(decode([]byte(strings.ReplaceAll(markerPolicy, "TEXT", text))))(t) {
-		err := c.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(o), client.FieldOwner("mutation"))
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for range 600 {
-		err := adminClient(t).Create(t.Context(), marker.DeepCopy(), client.DryRunAll)
-		if err != nil && strings.HasSuffix(err.Error(), text) {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatalf("the API server does not take up %q", text)
-}
-
-func checked[T any](value T, err error) func(t *testing.T) T {
-	return func(t *testing.T) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
+	if err := takenUp(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
-
-const markerPolicy = `
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicy
-metadata: {name: zz-mutation-marker}
-spec:
-  failurePolicy: Fail
-  matchConstraints:
-    resourceRules:
-    - apiGroups: [""]
-      apiVersions: ["*"]
-      operations: [CREATE]
-      resources: [configmaps]
-      resourceNames: [admission-marker]
-  validations:
-  - {expression: "false", message: TEXT}
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicyBinding
-metadata: {name: zz-mutation-marker}
-spec: {policyName: zz-mutation-marker, validationActions: [Deny]}
-`
 
 // failing is the first test that a mutant fails, empty if it passes all.
 func failing() string {

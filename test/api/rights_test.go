@@ -6,6 +6,7 @@
 package api
 
 import (
+	"context"
 	"testing"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -14,14 +15,15 @@ import (
 // The API server itself is asked, because what roles add up to is its decision.
 func TestTheAPIServerKnowsTheLimits(t *testing.T) {
 	inTenantNamespace(t)
-	if err := as(t, operator).Create(t.Context(), binding("chat-acme", "ClusterRole", "chattenant-tenant",
-		itself())); err != nil {
+	ensure(t, as(t, operator), binding("chat-acme", "ClusterRole", "chattenant-tenant", itself()))
+	// The API server hears of the binding by watching; until then it says no to everything in the namespace.
+	err := poll(t.Context(), func(context.Context) (bool, error) {
+		return limit{operator, "create", "", "secrets", "", "chat-acme", true}.holds(t).Allowed, nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range []struct {
-		user, verb, group, resource, subresource, namespace string
-		want                                                bool
-	}{
+	for _, row := range []limit{
 		{operator, "list", "", "secrets", "", "", false},
 		{operator, "watch", "", "secrets", "", "", false},
 		{operator, "get", "", "secrets", "", "chat-acme", false},
@@ -62,18 +64,30 @@ func TestTheAPIServerKnowsTheLimits(t *testing.T) {
 	} {
 		name := row.user + " " + row.verb + " " + row.resource + "/" + row.subresource + " in " + row.namespace
 		t.Run(name, func(t *testing.T) {
-			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-				User: row.user,
-				ResourceAttributes: &authorizationv1.ResourceAttributes{
-					Verb: row.verb, Group: row.group, Resource: row.resource, Subresource: row.subresource, Namespace: row.namespace,
-				},
-			}}
-			if err := adminClient(t).Create(t.Context(), review); err != nil {
-				t.Fatal(err)
-			}
-			if review.Status.Allowed != row.want {
-				t.Errorf("allowed is %v, want %v (%s)", review.Status.Allowed, row.want, review.Status.Reason)
+			if got := row.holds(t); got.Allowed != row.want {
+				t.Errorf("allowed is %v, want %v (%s)", got.Allowed, row.want, got.Reason)
 			}
 		})
 	}
+}
+
+// limit is what somebody may do or not.
+type limit struct {
+	user, verb, group, resource, subresource, namespace string
+	want                                                bool
+}
+
+// holds asks the API server.
+func (l limit) holds(t *testing.T) authorizationv1.SubjectAccessReviewStatus {
+	t.Helper()
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: l.user,
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Verb: l.verb, Group: l.group, Resource: l.resource, Subresource: l.subresource, Namespace: l.namespace,
+		},
+	}}
+	if err := adminClient(t).Create(t.Context(), review); err != nil {
+		t.Fatal(err)
+	}
+	return review.Status
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/chattenant/chattenant/api/v1alpha1"
 	"github.com/chattenant/chattenant/gateway/routes"
+	"github.com/chattenant/chattenant/test/apiserver"
 )
 
 // rounds are enough that the order of requests, of times and of UIDs disagrees in many of them.
@@ -66,7 +67,7 @@ func inParallel(all ...func()) {
 // wantOwner waits until the operator and every gateway say the same.
 func wantOwner(t *testing.T, gateways []*routes.Table, host string, winner, loser *v1alpha1.ChatTenant) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(apiserver.Patience)
 	problem := disagreement(t, gateways, host, winner, loser)
 	for ; problem != "" && time.Now().Before(deadline); problem = disagreement(t, gateways, host, winner, loser) {
 		time.Sleep(20 * time.Millisecond)

@@ -25,7 +25,6 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/chattenant/chattenant/api/v1alpha1"
@@ -33,6 +32,7 @@ import (
 	"github.com/chattenant/chattenant/controllers/desired"
 	"github.com/chattenant/chattenant/controllers/tenant"
 	"github.com/chattenant/chattenant/gateway/routes"
+	"github.com/chattenant/chattenant/test/apiserver"
 )
 
 var (
@@ -64,15 +64,14 @@ func run(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("find cert-manager's definitions: %w", err)
 	}
-	server := &envtest.Environment{ErrorIfCRDPathMissing: true, CRDDirectoryPaths: []string{
-		filepath.Join("..", "..", "..", "config", "crd", "bases"),
-		filepath.Join(strings.TrimSpace(string(certManager)), "deploy", "crds"),
-	}}
-	if config, err = server.Start(); err != nil {
-		return 0, fmt.Errorf("start API server: %w", err)
+	var stop func() error
+	config, stop, err = apiserver.Start("", filepath.Join("..", "..", "..", "config", "crd", "bases"),
+		filepath.Join(strings.TrimSpace(string(certManager)), "deploy", "crds"))
+	if err != nil {
+		return 0, err
 	}
 	defer func() {
-		if stopErr := server.Stop(); err == nil {
+		if stopErr := stop(); err == nil {
 			err = stopErr
 		}
 	}()
