@@ -18,9 +18,12 @@ import (
 )
 
 func TestALargeTransferArrivesWhole(t *testing.T) {
-	const size = 32 << 20
+	const size = 8 << 20
 	g := startGateway(t, nil)
 	conn := g.reach(t, mailHost, mail)
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
 	sent := make(chan [sha256.Size]byte, 1)
 	go func() {
 		hash := sha256.New()
