@@ -69,8 +69,8 @@ func tryOne(t *testing.T, target prober.Target) Result {
 	return results[0]
 }
 
-// closedUDPPort is an address of loopback nobody receives at: a socket that is connected, here to itself, keeps the port
-// and takes nothing from others.
+// closedUDPPort is an address of loopback nobody receives at: a socket that is connected, here to itself, keeps the
+// port and takes nothing from others.
 func closedUDPPort(t *testing.T) string {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
@@ -178,8 +178,10 @@ func TestOutcomesTellNetworksApart(t *testing.T) {
 		want   prober.Outcome
 		detail string // must be part of the detail
 	}{
-		"tcp to a listener":    {prober.Target{Network: "tcp", Address: silentTCP(t)}, prober.OutcomeOpen, ""},
-		"tcp to a closed port": {prober.Target{Network: "tcp", Address: loopback.Address(t)}, prober.OutcomeRefused, "refused"},
+		"tcp to a listener": {prober.Target{Network: "tcp", Address: silentTCP(t)}, prober.OutcomeOpen, ""},
+		"tcp to a closed port": {
+			prober.Target{Network: "tcp", Address: loopback.Address(t)}, prober.OutcomeRefused, "refused",
+		},
 		"tcp to a name nobody has": {
 			prober.Target{Network: "tcp", Address: unasked + ":1"}, prober.OutcomeUnresolved, unasked,
 		},

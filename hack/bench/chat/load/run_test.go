@@ -42,7 +42,9 @@ func do(t *testing.T, r *load.Run) *load.Result {
 	return r.Result(cutShort)
 }
 
-func TestAStallIsChargedForEveryMessageThatWasDueMeanwhile(t *testing.T) { synctest.Test(t, aStallIsChargedForEveryMessageThatWasDueMeanwhile) }
+func TestAStallIsChargedForEveryMessageThatWasDueMeanwhile(t *testing.T) {
+	synctest.Test(t, aStallIsChargedForEveryMessageThatWasDueMeanwhile)
+}
 
 func aStallIsChargedForEveryMessageThatWasDueMeanwhile(t *testing.T) {
 	const stall = 400 * time.Millisecond
@@ -62,7 +64,9 @@ func aStallIsChargedForEveryMessageThatWasDueMeanwhile(t *testing.T) {
 	}
 }
 
-func TestABlockedGeneratorIsFoundOut(t *testing.T) { synctest.Test(t, aBlockedGeneratorIsFoundOut) }
+func TestABlockedGeneratorIsFoundOut(t *testing.T) {
+	synctest.Test(t, aBlockedGeneratorIsFoundOut)
+}
 
 func aBlockedGeneratorIsFoundOut(t *testing.T) {
 	// Sending itself takes longer than the pause between messages: the schedule cannot be kept.
@@ -81,7 +85,9 @@ func aBlockedGeneratorIsFoundOut(t *testing.T) {
 	}
 }
 
-func TestAPunctualGeneratorIsNotBlamed(t *testing.T) { synctest.Test(t, aPunctualGeneratorIsNotBlamed) }
+func TestAPunctualGeneratorIsNotBlamed(t *testing.T) {
+	synctest.Test(t, aPunctualGeneratorIsNotBlamed)
+}
 
 func aPunctualGeneratorIsNotBlamed(t *testing.T) {
 	result := do(t, newRun(20, 10*time.Millisecond, func(l *load.Ledger, n int64) error {
@@ -94,7 +100,9 @@ func aPunctualGeneratorIsNotBlamed(t *testing.T) {
 	}
 }
 
-func TestARunIsCutShortWhenTheServerFallsBehind(t *testing.T) { synctest.Test(t, aRunIsCutShortWhenTheServerFallsBehind) }
+func TestARunIsCutShortWhenTheServerFallsBehind(t *testing.T) {
+	synctest.Test(t, aRunIsCutShortWhenTheServerFallsBehind)
+}
 
 func aRunIsCutShortWhenTheServerFallsBehind(t *testing.T) {
 	r := newRun(5000, 100*time.Microsecond, func(l *load.Ledger, n int64) error {
@@ -109,7 +117,9 @@ func aRunIsCutShortWhenTheServerFallsBehind(t *testing.T) {
 	}
 }
 
-func TestARefusedMessageCountsAsTheSlowest(t *testing.T) { synctest.Test(t, aRefusedMessageCountsAsTheSlowest) }
+func TestARefusedMessageCountsAsTheSlowest(t *testing.T) {
+	synctest.Test(t, aRefusedMessageCountsAsTheSlowest)
+}
 
 func aRefusedMessageCountsAsTheSlowest(t *testing.T) {
 	result := do(t, newRun(10, time.Millisecond, func(l *load.Ledger, n int64) error {
@@ -124,7 +134,9 @@ func aRefusedMessageCountsAsTheSlowest(t *testing.T) {
 	}
 }
 
-func TestAnswersToMessagesOfAnotherRunAreStrays(t *testing.T) { synctest.Test(t, answersToMessagesOfAnotherRunAreStrays) }
+func TestAnswersToMessagesOfAnotherRunAreStrays(t *testing.T) {
+	synctest.Test(t, answersToMessagesOfAnotherRunAreStrays)
+}
 
 func answersToMessagesOfAnotherRunAreStrays(t *testing.T) {
 	result := do(t, newRun(3, time.Millisecond, func(l *load.Ledger, n int64) error {
@@ -139,7 +151,9 @@ func answersToMessagesOfAnotherRunAreStrays(t *testing.T) {
 	}
 }
 
-func TestAnErrorOfSendingEndsTheRun(t *testing.T) { synctest.Test(t, anErrorOfSendingEndsTheRun) }
+func TestAnErrorOfSendingEndsTheRun(t *testing.T) {
+	synctest.Test(t, anErrorOfSendingEndsTheRun)
+}
 
 func anErrorOfSendingEndsTheRun(t *testing.T) {
 	broken := errors.New("broken")
