@@ -164,7 +164,7 @@ func awaitCrash(ctx context.Context, conn *pgx.Conn) error {
 	defer cancel()
 	for ctx.Err() == nil {
 		if _, err := conn.Exec(ctx, `SELECT pg_sleep(0.01)`); err != nil && ctx.Err() == nil {
-			return nil //nolint:nilerr // The end of the session is what is waited for.
+			return nil // The end of the session is what is waited for.
 		}
 	}
 	return fmt.Errorf("PostgreSQL goes on: %w", ctx.Err())
