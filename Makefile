@@ -116,7 +116,7 @@ lint-chart: bin/helm ## Lint the chart
 
 .PHONY: unit
 unit: ## Run the unit and golden tests; the data path also under the race detector
-	go test ./api/... ./controllers/... ./hack/... ./cmd/operator ./test/netpol ./test/netprobe/... ./test/chaos/link ./test/chaos/oracle
+	go test ./api/... ./controllers/... ./hack/... ./cmd/operator ./test/netpol ./test/netprobe/... ./test/loopback ./test/chaos/link ./test/chaos/oracle
 	CGO_ENABLED=1 go test -race ./gateway/... ./cmd/gateway
 	go -C hack/localcluster test ./...
 	go -C hack/images test ./...
@@ -148,7 +148,7 @@ test-vault: ## Test the provider of Vault's transit engine, and what is rendered
 
 .PHONY: test-chaos
 test-chaos: ## Break chat servers and PostgreSQL for a minute and check that nothing acknowledged is lost
-	go test -tags chaos -run Chaos -count=1 ./test/chaos -chaos.duration=60s -chaos.faults=25
+	go test -tags chaos -run Chaos -count=1 -timeout=20m ./test/chaos -chaos.duration=60s -chaos.faults=25
 
 .PHONY: chaos
 chaos: ## The same with 120 faults, from a seed that it prints

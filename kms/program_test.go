@@ -24,6 +24,12 @@ import (
 func build(t *testing.T, cloud *clouddouble.Cloud) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kms")
+	buildTo(t, cloud, path)
+	return path
+}
+
+func buildTo(t *testing.T, cloud *clouddouble.Cloud, path string) {
+	t.Helper()
 	flags := fmt.Sprintf("-s -w -X main.doubleAddress=%s -X main.doubleRoot=%s", cloud.Address,
 		base64.StdEncoding.EncodeToString(cloud.Root))
 	command := exec.CommandContext(t.Context(), "go", "build", "-tags=kmsdouble", "-ldflags="+flags, "-o", path, ".")
@@ -31,7 +37,6 @@ func build(t *testing.T, cloud *clouddouble.Cloud) string {
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("build the program: %v: %s", err, out)
 	}
-	return path
 }
 
 // keyOf is the key as the chat server has it, reached through the program.
@@ -108,7 +113,7 @@ func TestTheProgramIsEndedBeforeTheChatServerWhereMemoryIsShort(t *testing.T) {
 	// It waits for its request meanwhile.
 	defer func() { _ = in.Close(); _ = command.Wait() }()
 	var score []byte
-	for range 500 {
+	for range 3000 {
 		score, err = os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", command.Process.Pid))
 		if err != nil || strings.TrimSpace(string(score)) == "1000" {
 			break

@@ -20,6 +20,7 @@ import (
 	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/chatserver/server/servertest"
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
+	"github.com/chattenant/chattenant/test/loopback"
 )
 
 // asProgram makes the test binary run as the program itself, so that it can be killed.
@@ -100,7 +101,7 @@ func TestKillingTheServerLosesNoAcknowledgedMessage(t *testing.T) {
 func replicaOf(t *testing.T, db *storetest.Database, ca *certtest.CA) (r *servertest.Replica, file string) {
 	t.Helper()
 	file, config := writeConfig(t, db, ca)
-	config.Listen = serverconfig.Listen{Public: servertest.FreeAddress(t), Health: servertest.FreeAddress(t)}
+	config.Listen = serverconfig.Listen{Public: loopback.Address(t), Health: loopback.Address(t)}
 	data, err := yaml.Marshal(config)
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"github.com/chattenant/chattenant/chatserver/redacted"
 	"github.com/chattenant/chattenant/chatserver/server/servertest"
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
+	"github.com/chattenant/chattenant/test/loopback"
 )
 
 // writeConfig writes a configuration file as the operator would.
@@ -120,7 +121,7 @@ func TestServeRunsFromAConfigurationFileAndStopsWhenAsked(t *testing.T) {
 	db := storetest.New(t)
 	ca := certtest.NewCA(t)
 	_, config := writeConfig(t, db, ca)
-	config.Listen = serverconfig.Listen{Public: servertest.FreeAddress(t), Health: servertest.FreeAddress(t)}
+	config.Listen = serverconfig.Listen{Public: loopback.Address(t), Health: loopback.Address(t)}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	done := make(chan error, 1)

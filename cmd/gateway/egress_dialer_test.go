@@ -24,6 +24,7 @@ import (
 	chategress "github.com/chattenant/chattenant/chatserver/egress"
 	"github.com/chattenant/chattenant/gateway/egress"
 	"github.com/chattenant/chattenant/gateway/socket"
+	"github.com/chattenant/chattenant/test/loopback"
 )
 
 // fixedDNS knows every host, at a public address that only the test's dialler leads anywhere from.
@@ -138,7 +139,7 @@ func TestEveryRefusalReachesTheCallerAsItsReason(t *testing.T) {
 			fixedDNS{}, recipient, "api.mailer.example:443", "evil.example", egressconfig.ReasonServerNameMismatch,
 		},
 		"nobody there": {
-			fixedDNS{}, freeAddress(t), "api.mailer.example:443", "api.mailer.example", egressconfig.ReasonUnreachable,
+			fixedDNS{}, loopback.Address(t), "api.mailer.example:443", "api.mailer.example", egressconfig.ReasonUnreachable,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,6 +25,7 @@ import (
 
 	"github.com/chattenant/chattenant/api/egressconfig"
 	"github.com/chattenant/chattenant/api/naming"
+	"github.com/chattenant/chattenant/test/loopback"
 )
 
 // egressFiles are what a pod of the egress gateway has mounted. One certificate, its own authority, plays the gateway
@@ -50,7 +51,9 @@ func egressFiles(t *testing.T) (configFile, tlsDir string, pair tls.Certificate)
 		t.Fatal(err)
 	}
 	public := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	config, err := egressconfig.New("acme", nil).Marshal()
+	declared := egressconfig.New("acme", nil)
+	declared.Limits.RequestSeconds = 60
+	config, err := declared.Marshal()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,11 +91,11 @@ func ask(t *testing.T, address string, pair tls.Certificate) (egressconfig.Reaso
 
 func TestTheEgressGatewayFromStartToStop(t *testing.T) {
 	config, dir, pair := egressFiles(t)
-	clients, probes := freeAddress(t), freeAddress(t)
+	clients, probes := loopback.Address(t), loopback.Address(t)
 	command := newCommand()
 	command.SetArgs([]string{
 		"egress", "--config", config, "--tls-dir", dir, "--listen", clients, "--health-listen", probes,
-		"--drain-delay", "2s", "--drain-timeout", "0s",
+		"--drain-delay", "0s", "--drain-timeout", "1m",
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -102,6 +105,7 @@ func TestTheEgressGatewayFromStartToStop(t *testing.T) {
 	defer stop()
 
 	eventually(t, "the gateway is ready", func() bool { return answers(t, probes, "/readyz", http.StatusOK) })
+	open := holdOpen(t, clients)
 	if got, err := ask(t, clients, pair); err != nil || got != egressconfig.ReasonNotDeclared {
 		t.Errorf("denied for %q, %v; want %s", got, err, egressconfig.ReasonNotDeclared)
 	}
@@ -111,6 +115,7 @@ func TestTheEgressGatewayFromStartToStop(t *testing.T) {
 	eventually(t, "readiness is off", func() bool {
 		return answers(t, probes, "/readyz", http.StatusInternalServerError)
 	})
+	_ = open.Close()
 	if err := <-ended; err != nil {
 		t.Errorf("ended with: %v", err)
 	}

@@ -17,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/chattenant/chattenant/test/loopback"
 )
 
 const patience = 20 * time.Second
@@ -70,17 +72,6 @@ func (s *apiServer) kubeconfig(t *testing.T) string {
 	return file
 }
 
-// freeAddress is a loopback address nobody listened on a moment ago.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
-}
-
 // health asks the health server over TLS and returns status and body, zero while nobody answers.
 func health(t *testing.T, address, path string) (int, string) {
 	t.Helper()
@@ -99,7 +90,7 @@ func health(t *testing.T, address, path string) (int, string) {
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		t.Fatal(err)
+		return 0, ""
 	}
 	return response.StatusCode, string(body)
 }
@@ -127,11 +118,11 @@ func eventuallyCounts(t *testing.T, address, line string) {
 // unknown names, and ended by its signal.
 func TestTheGatewayFromStartToStop(t *testing.T) {
 	api := startAPIServer(t)
-	clients, probes := freeAddress(t), freeAddress(t)
+	clients, probes := loopback.Address(t), loopback.Address(t)
 	command := newCommand()
 	command.SetArgs([]string{
 		"ingress", "--kubeconfig", api.kubeconfig(t), "--listen", clients, "--health-listen", probes,
-		"--drain-delay", "2s", "--drain-timeout", "0s",
+		"--handshake-timeout", "1m", "--drain-delay", "0s", "--drain-timeout", "1m",
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -151,6 +142,7 @@ func TestTheGatewayFromStartToStop(t *testing.T) {
 
 	close(api.open)
 	eventually(t, "the gateway is ready", func() bool { return answers(t, probes, "/readyz", http.StatusOK) })
+	open := holdOpen(t, clients)
 	dialer := &tls.Dialer{Config: &tls.Config{ServerName: "nobody.example"}}
 	_, err := dialer.DialContext(t.Context(), "tcp", clients)
 	if err == nil || !strings.Contains(err.Error(), "unrecognized name") {
@@ -162,9 +154,22 @@ func TestTheGatewayFromStartToStop(t *testing.T) {
 	eventually(t, "readiness is off", func() bool {
 		return answers(t, probes, "/readyz", http.StatusInternalServerError)
 	})
+	_ = open.Close()
 	if err := <-ended; err != nil {
 		t.Errorf("ended with: %v", err)
 	}
+}
+
+// holdOpen connects a client that says nothing. Once the gateway has accepted another after it, a drain lasts until it
+// is closed.
+func holdOpen(t *testing.T, address string) net.Conn {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }
 
 func answers(t *testing.T, address, path string, want int) bool {

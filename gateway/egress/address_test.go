@@ -128,7 +128,13 @@ func TestTheNextAddressIsTriedWhenOneFailsOrIsSilent(t *testing.T) {
 			})
 			prepare(g)
 			assertEcho(t, g.reach(t, mailHost, mail), "hello")
-			if dialled := g.outside.dials(); !slices.Equal(dialled, []string{"[2a00::1]:443", mailAddr + ":443"}) {
+			dialled := g.outside.dials()
+			want := []string{"[2a00::1]:443", mailAddr + ":443"}
+			if name == "silent" { // The second does not wait for the first: where that stalls it is the first.
+				slices.Sort(dialled)
+				slices.Sort(want)
+			}
+			if !slices.Equal(dialled, want) {
 				t.Errorf("dialled %s", dialled)
 			}
 		})
@@ -151,7 +157,7 @@ func TestARecipientThatCannotBeReachedIsSaidSo(t *testing.T) {
 			g := startGateway(t, func(l *egressconfig.Limits) { l.DialSeconds = 1 })
 			prepare(g)
 			c := g.establish(t, mail)
-			c.send(t, string(helloFor(t, mailHost)))
+			c.send(string(helloFor(t, mailHost)))
 			assertAlert(t, c, egressconfig.ReasonUnreachable)
 			g.assertDecided(t, egressconfig.ReasonUnreachable)
 			if n := len(g.outside.dials()); n > 8 {

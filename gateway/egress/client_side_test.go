@@ -93,39 +93,51 @@ func TestTheGatewayProvesItself(t *testing.T) {
 }
 
 func TestSlowClientsAreCut(t *testing.T) {
-	brief := func(l *egressconfig.Limits) { l.RequestSeconds, l.HelloSeconds = 1, 1 }
+	request := func(l *egressconfig.Limits) { l.RequestSeconds = 1 }
+	hello := func(l *egressconfig.Limits) { l.HelloSeconds = 1 }
 	for name, test := range map[string]struct {
+		limit  func(*egressconfig.Limits)
 		begin  func(*testing.T, *gateway) io.Reader
 		result any
 	}{
-		"before TLS":         {func(t *testing.T, g *gateway) io.Reader { return g.tcp(t) }, egress.ResultRequestTimeout},
-		"before the request": {func(t *testing.T, g *gateway) io.Reader { return g.client(t) }, egress.ResultRequestTimeout},
-		"within the request": {func(t *testing.T, g *gateway) io.Reader {
-			c := g.client(t)
-			go dribble(c.Conn, connectTo(mail))
-			return c
+		"before TLS": {request, func(t *testing.T, g *gateway) io.Reader { return g.tcp(t) }, egress.ResultRequestTimeout},
+		"before the request": {request, func(t *testing.T, g *gateway) io.Reader {
+			return g.shakeHands(t)
 		}, egress.ResultRequestTimeout},
-		"before the hello": {func(t *testing.T, g *gateway) io.Reader {
+		"within the request": {request, func(t *testing.T, g *gateway) io.Reader {
+			conn := g.shakeHands(t)
+			go dribble(conn, connectTo(mail))
+			return conn
+		}, egress.ResultRequestTimeout},
+		"before the hello": {hello, func(t *testing.T, g *gateway) io.Reader {
 			return g.establish(t, mail)
 		}, egressconfig.ReasonHelloTimeout},
-		"within the hello": {func(t *testing.T, g *gateway) io.Reader {
+		"within the hello": {hello, func(t *testing.T, g *gateway) io.Reader {
 			c := g.establish(t, mail)
 			go dribble(c.Conn, string(helloFor(t, mailHost)))
 			return c
 		}, egressconfig.ReasonHelloTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := startGateway(t, brief)
-			conn := test.begin(t, g)
+			g := startGateway(t, test.limit)
+			// The gateway's second begins after this, however late anything here is.
 			start := time.Now()
-			assertClosed(t, conn)
-			if took := time.Since(start); took < 500*time.Millisecond || took > patience/2 {
+			assertClosed(t, test.begin(t, g))
+			if took := time.Since(start); took < time.Second || took > patience/2 {
 				t.Errorf("cut after %s, want about 1 s", took)
 			}
 			g.assertDecided(t, test.result)
 			g.assertNotDialled(t)
 		})
 	}
+}
+
+// shakeHands opens TLS with the gateway. A machine that stalls may have the client cut while it does, which is as good.
+func (g *gateway) shakeHands(t *testing.T) *tls.Conn {
+	t.Helper()
+	conn := tls.Client(g.tcp(t), g.chatServerTLS(t))
+	_ = conn.HandshakeContext(t.Context())
+	return conn
 }
 
 // dribble sends a byte now and then: never idle, never done in time.
@@ -208,14 +220,23 @@ func TestCredentialsAreReadAgainAndBrokenOnesAreNot(t *testing.T) {
 
 	g.ca = newAuthority(t)
 	credentialFiles(t, g.dir, g.ca.server(t, gateHost), g.ca)
-	eventually(t, "the new certificate is served", func() bool {
-		return tls.Client(g.tcp(t), g.chatServerTLS(t)).HandshakeContext(t.Context()) == nil
-	})
+	eventually(t, "the new certificate is served, and the new roots count", func() bool { return g.answers(t) })
 	assertEcho(t, g.reach(t, mailHost, mail), "by the new certificate")
 	assertEcho(t, open, "and what was open stays so")
-	if g.usable(t, "credentials") != 1 {
-		t.Error("the metric still says that the files are unusable")
+	eventually(t, "the metric says that the files are usable", func() bool { return g.usable(t, "credentials") == 1 })
+}
+
+// answers tells whether the gateway takes a request of the chat server: in TLS 1.3 a client that has finished its
+// handshake is yet to be judged.
+func (g *gateway) answers(t *testing.T) bool {
+	t.Helper()
+	conn := tls.Client(g.tcp(t), g.chatServerTLS(t))
+	defer func() { _ = conn.Close() }()
+	if _, err := io.WriteString(conn, connectTo(mail)); err != nil {
+		return false
 	}
+	n, err := conn.Read(make([]byte, 1))
+	return n == 1 && err == nil
 }
 
 func TestCredentialsMustBeThereAtTheStart(t *testing.T) {

@@ -62,7 +62,7 @@ func TestWhatFollowsTheAnswerMustBeTLSForTheDeclaredHost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := startGateway(t, nil)
 			c := g.establish(t, mail)
-			c.send(t, string(test.first))
+			c.send(string(test.first))
 			assertAlert(t, c, test.reason)
 			g.assertDecided(t, test.reason)
 			g.assertNotDialled(t)
@@ -82,7 +82,7 @@ func TestAnExtensionThatOnlyLooksEncryptedIsRefusedToo(t *testing.T) {
 	c := g.establish(t, mail)
 	grease := hellotest.OuterECH()
 	grease[5] = 0xaa // a configuration that nobody has
-	c.send(t, string(hellotest.WithExtension(t, hellotest.For(t, mailHost), ech, grease)))
+	c.send(string(hellotest.WithExtension(t, hellotest.For(t, mailHost), ech, grease)))
 	assertAlert(t, c, egressconfig.ReasonEncryptedClientHello)
 }
 
@@ -91,7 +91,7 @@ func TestAHelloMayComeInPieces(t *testing.T) {
 	first := hellotest.InRecordsOf(5, hellotest.For(t, mailHost))
 	c := g.establish(t, mail)
 	for piece := range slices.Chunk(first, 3) {
-		c.send(t, string(piece))
+		c.send(string(piece))
 	}
 	if answer, err := c.reader.Peek(7); err != nil || answer[0] != 22 {
 		t.Errorf("the recipient answered %x, %v; want a handshake record", answer, err)

@@ -18,9 +18,12 @@ import (
 )
 
 func TestALargeTransferArrivesWhole(t *testing.T) {
-	const size = 32 << 20
+	const size = 8 << 20
 	g := startGateway(t, nil)
 	conn := g.reach(t, mailHost, mail)
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
 	sent := make(chan [sha256.Size]byte, 1)
 	go func() {
 		hash := sha256.New()
@@ -43,7 +46,7 @@ func (g *gateway) hear(tb testing.TB, serve func(*net.TCPConn)) *client {
 	tb.Helper()
 	g.outside.at(mailAddr+":443", startServer(tb, serve))
 	c := g.establish(tb, mail)
-	c.send(tb, string(helloFor(tb, mailHost)))
+	c.send(string(helloFor(tb, mailHost)))
 	return c
 }
 
@@ -71,7 +74,7 @@ func TestTheClientMaySendAfterTheRecipientHasFinished(t *testing.T) {
 		heard <- string(all)
 	})
 	assertClosed(t, c)
-	c.send(t, "afterthought")
+	c.send("afterthought")
 	if err := c.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
@@ -103,10 +106,10 @@ func TestIdleAndHalfClosedConnectionsAreCut(t *testing.T) {
 }
 
 func TestARestingConnectionOutlivesItsRequestsLimits(t *testing.T) {
-	g := startGateway(t, func(l *egressconfig.Limits) { l.RequestSeconds, l.HelloSeconds = 1, 1 })
+	g := startGateway(t, func(l *egressconfig.Limits) { l.RequestSeconds, l.HelloSeconds = 3, 3 })
 	conn := g.reach(t, mailHost, mail)
 	assertEcho(t, conn, "first")
-	time.Sleep(2500 * time.Millisecond)
+	time.Sleep(3100 * time.Millisecond)
 	assertEcho(t, conn, "second")
 }
 
@@ -118,7 +121,7 @@ func TestWhatPassedIsCountedAndLoggedForItsRecipient(t *testing.T) {
 		_, _ = io.CopyN(io.Discard, conn, int64(len(first))+10)
 		_, _ = conn.Write(make([]byte, 123))
 	})
-	c.send(t, "0123456789")
+	c.send("0123456789")
 	assertClosed(t, c)
 	_ = c.CloseWrite()
 	g.assertDecided(t, egress.ResultRelayed)
@@ -151,7 +154,7 @@ func TestTheLogRepeatsNothingThatIsNoEndpoint(t *testing.T) {
 		assertClosed(t, c)
 	}
 	c := g.establish(t, mail)
-	c.send(t, string(helloFor(t, "jane.doe.evil.example")))
+	c.send(string(helloFor(t, "jane.doe.evil.example")))
 	assertClosed(t, c)
 	g.assertDecided(t, egressconfig.ReasonServerNameMismatch)
 	eventually(t, "all are logged", func() bool { return strings.Count(g.log(), `"msg"="connection"`) == 4 })
@@ -173,18 +176,19 @@ func TestARecipientThatIsGoneLeavesNoSeries(t *testing.T) {
 }
 
 func TestADrainLetsOpenConnectionsEnd(t *testing.T) {
-	g := startGatewayWith(t, nil, func(o *egress.Options) { o.DrainTimeout = patience })
+	g := startGatewayWith(t, nil, func(o *egress.Options) { o.DrainTimeout = 2 * patience })
 	conn := g.reach(t, mailHost, mail)
 	g.stop()
 	eventually(t, "readiness is off", func() bool { return g.Ready() != nil })
 	assertEcho(t, conn, "unhurried")
 	_ = conn.Close()
-	start := time.Now()
-	if err := <-g.ended; err != nil {
-		t.Errorf("Serve: %v", err)
-	}
-	if took := time.Since(start); took > patience/2 {
-		t.Errorf("Serve returned %s after the last connection ended", took)
+	select {
+	case err := <-g.ended:
+		if err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	case <-time.After(patience):
+		t.Fatalf("Serve has not returned %s after the last connection ended", patience)
 	}
 }
 
@@ -216,7 +220,8 @@ func TestAReaderThatStopsIsCutAllTheSame(t *testing.T) {
 	start := time.Now()
 	g.Apply(config(nil))
 	<-ended
-	if took := time.Since(start); took > 5*time.Second {
+	// The server itself gives up after a minute.
+	if took := time.Since(start); took > patience {
 		t.Errorf("cut only after %s", took)
 	}
 }

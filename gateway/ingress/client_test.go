@@ -68,13 +68,12 @@ func (g *gateway) handshake(tb testing.TB, tenant *tenantServer, config *tls.Con
 	return conn
 }
 
-// send writes raw bytes to the gateway on a connection of its own.
+// send writes raw bytes to the gateway on a connection of its own. One that refuses them may not take all: what counts
+// is what it answers.
 func (g *gateway) send(tb testing.TB, data []byte) *net.TCPConn {
 	tb.Helper()
 	conn := g.connect(tb)
-	if _, err := conn.Write(data); err != nil {
-		tb.Fatal(err)
-	}
+	_, _ = conn.Write(data)
 	return conn
 }
 

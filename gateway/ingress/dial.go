@@ -51,14 +51,20 @@ func ClusterDial(clusterDomain string, timeout time.Duration) DialFunc {
 // redial dials until the answer is final, or until the context ends: then it returns the last answer.
 func redial(ctx context.Context, dial func(context.Context) (net.Conn, error)) (net.Conn, error) {
 	backoff := wait.Backoff{Duration: 20 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 5}
+	var answer error
 	for {
 		conn, err := dial(ctx)
+		if err != nil && answer != nil && ctx.Err() != nil {
+			// The time ended during this try, which learnt nothing else.
+			return nil, answer
+		}
 		if err == nil || !mayPass(err) {
 			return conn, err
 		}
+		answer = err
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return nil, answer
 		case <-time.After(backoff.Step()):
 		}
 	}

@@ -10,17 +10,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// closedPort is an address on which nobody listens until the test does.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	l := listen(t, "127.0.0.1:0")
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return l.Addr().String()
-}
+	"github.com/chattenant/chattenant/test/loopback"
+)
 
 func listen(t *testing.T, address string) net.Listener {
 	t.Helper()
@@ -37,7 +29,7 @@ func dialTo(address string) func(context.Context) (net.Conn, error) {
 }
 
 func TestAServiceThatRefusesAtFirstIsReachedOnceItDoesNot(t *testing.T) {
-	address := closedPort(t)
+	address := loopback.Address(t)
 	refusals := 0
 	conn, err := redial(t.Context(), func(ctx context.Context) (net.Conn, error) {
 		conn, err := dialTo(address)(ctx)
@@ -57,9 +49,24 @@ func TestAServiceThatRefusesAtFirstIsReachedOnceItDoesNot(t *testing.T) {
 func TestAServiceThatKeepsRefusingIsGivenUpWithTheRefusal(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	_, err := redial(ctx, dialTo(closedPort(t)))
+	_, err := redial(ctx, dialTo(loopback.Address(t)))
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("want the refusal, got %v", err)
+	}
+}
+
+func TestATryThatTheTimeEndsDoesNotHideTheRefusalBeforeIt(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	tries := 0
+	_, err := redial(ctx, func(ctx context.Context) (net.Conn, error) {
+		if tries++; tries == 1 {
+			return nil, syscall.ECONNREFUSED
+		}
+		cancel()
+		return nil, ctx.Err()
+	})
+	if tries != 2 || !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("after %d tries: %v", tries, err)
 	}
 }
 

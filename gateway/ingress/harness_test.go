@@ -83,6 +83,13 @@ func startGateway(tb testing.TB, change func(*ingress.Config)) *gateway {
 
 func startGatewayOn(tb testing.TB, listener accept.Listener, addr string, change func(*ingress.Config)) *gateway {
 	tb.Helper()
+	return startGatewayBy(tb, clock.RealClock{}, listener, addr, change)
+}
+
+func startGatewayBy(
+	tb testing.TB, c clock.Clock, listener accept.Listener, addr string, change func(*ingress.Config),
+) *gateway {
+	tb.Helper()
 	g := &gateway{
 		addr:      addr,
 		routes:    &routeMap{hosts: map[string]string{}},
@@ -97,7 +104,7 @@ func startGatewayOn(tb testing.TB, listener accept.Listener, addr string, change
 	}
 	server, err := ingress.New(ingress.Options{
 		Config: config, Routes: g.routes, Dial: g.dial, Log: g.logger(),
-		Metrics: ingress.NewMetrics(g.registry), Clock: clock.RealClock{},
+		Metrics: ingress.NewMetrics(g.registry), Clock: c,
 	})
 	if err != nil {
 		tb.Fatal(err)

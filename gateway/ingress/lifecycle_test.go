@@ -6,11 +6,15 @@ package ingress_test
 import (
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
+	"k8s.io/utils/clock"
+
 	"github.com/chattenant/chattenant/gateway/hello/hellotest"
 	"github.com/chattenant/chattenant/gateway/ingress"
+	"github.com/chattenant/chattenant/gateway/socket"
 )
 
 func TestLosingANameEndsItsConnections(t *testing.T) {
@@ -122,7 +126,7 @@ func TestBytesAreCountedForTheirTenant(t *testing.T) {
 }
 
 func TestADrainLetsOpenConnectionsEnd(t *testing.T) {
-	g := startGateway(t, func(c *ingress.Config) { c.DrainTimeout = patience })
+	g := startGateway(t, func(c *ingress.Config) { c.DrainTimeout = 2 * patience })
 	g.rawTenant(t, acmeHost, "acme")
 	conn := g.open(t, hellotest.For(t, acmeHost))
 
@@ -137,21 +141,49 @@ func TestADrainLetsOpenConnectionsEnd(t *testing.T) {
 	})
 	assertEcho(t, conn, "unhurried")
 	_ = conn.Close()
-	start := time.Now()
-	if err := <-g.ended; err != nil {
-		t.Errorf("Serve: %v", err)
-	}
-	if took := time.Since(start); took > patience/2 {
-		t.Errorf("Serve returned %s after the last connection ended", took)
+	select {
+	case err := <-g.ended:
+		if err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	case <-time.After(patience):
+		t.Fatalf("Serve has not returned %s after the last connection ended", patience)
 	}
 }
 
+// delay is a clock whose sleeps a test ends.
+type delay struct {
+	clock.RealClock
+
+	begun chan time.Duration
+	over  chan struct{}
+}
+
+func (d *delay) Sleep(length time.Duration) {
+	d.begun <- length
+	<-d.over
+}
+
 func TestADrainGoesOnAcceptingForItsDelay(t *testing.T) {
-	g := startGateway(t, func(c *ingress.Config) { c.DrainDelay = 500 * time.Millisecond })
+	const drain = 7 * time.Second
+	listener, err := socket.Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &delay{begun: make(chan time.Duration, 1), over: make(chan struct{})}
+	g := startGatewayBy(t, d, listener, listener.Addr().String(), func(c *ingress.Config) { c.DrainDelay = drain })
+	end := sync.OnceFunc(func() { close(d.over) })
+	defer end()
 	g.rawTenant(t, acmeHost, "acme")
 	g.stop()
-	eventually(t, "readiness is off", func() bool { return g.Ready() != nil })
+	if length := <-d.begun; length != drain || g.Ready() == nil {
+		t.Errorf("the delay is %s, and readiness: %v", length, g.Ready())
+	}
 	g.open(t, hellotest.For(t, acmeHost))
+	end()
+	if err := <-g.ended; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
 }
 
 func TestADrainCutsWhatDoesNotEnd(t *testing.T) {

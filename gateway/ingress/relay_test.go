@@ -31,14 +31,14 @@ func TestALargeTransferArrivesWhole(t *testing.T) {
 	sent := make(chan [sha256.Size]byte, 1)
 	go func() {
 		hash := sha256.New()
-		_, _ = io.CopyN(io.MultiWriter(conn, hash), rand.Reader, 64*megabyte)
+		_, _ = io.CopyN(io.MultiWriter(conn, hash), rand.Reader, 32*megabyte)
 		_ = conn.CloseWrite()
 		sent <- [sha256.Size]byte(hash.Sum(nil))
 	}()
 	hash := sha256.New()
 	n, err := io.Copy(hash, conn)
-	if err != nil || n != 64*megabyte {
-		t.Fatalf("read %d bytes, %v; want %d", n, err, 64*megabyte)
+	if err != nil || n != 32*megabyte {
+		t.Fatalf("read %d bytes, %v; want %d", n, err, 32*megabyte)
 	}
 	if [sha256.Size]byte(hash.Sum(nil)) != <-sent {
 		t.Error("the bytes that came back are not those that were sent")
@@ -118,26 +118,29 @@ func TestAClientThatBreaksOffEndsTheConnection(t *testing.T) {
 func TestAnIdleConnectionIsClosed(t *testing.T) {
 	g := startGateway(t, func(c *ingress.Config) { c.IdleTimeout = 100 * time.Millisecond })
 	g.rawTenant(t, acmeHost, "acme")
-	assertClosed(t, g.open(t, hellotest.For(t, acmeHost)))
+	// A tenant that stalls may be too late with its echo, which is as good.
+	assertClosed(t, g.send(t, hellotest.For(t, acmeHost)))
+	if got := g.decided(t, ingress.ResultRouted); got != 1 {
+		t.Errorf("routed connections counted: %v, want 1", got)
+	}
 }
 
 // TestOneBusyDirectionKeepsTheOtherOpen lets only the tenant speak, for several idle time-outs.
 func TestOneBusyDirectionKeepsTheOtherOpen(t *testing.T) {
-	const idle = 2 * time.Second
+	const idle, dots = 3 * time.Second, 16
 	g := startGateway(t, func(c *ingress.Config) { c.IdleTimeout = idle })
 	tenant := startTenant(t, func(conn net.Conn) {
-		for range 10 {
+		for range dots {
 			if _, err := conn.Write([]byte(".")); err != nil {
 				return
 			}
-			time.Sleep(idle / 6)
+			time.Sleep(idle / 12)
 		}
 		echo(conn)
 	})
 	g.serveTenant(acmeHost, "acme", tenant.addr)
 	conn := g.send(t, hellotest.For(t, acmeHost))
-	dots := make([]byte, 10)
-	if _, err := io.ReadFull(conn, dots); err != nil {
+	if _, err := io.ReadFull(conn, make([]byte, dots)); err != nil {
 		t.Fatalf("cut while the tenant spoke: %v", err)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
 	"github.com/chattenant/chattenant/test/chaos/oracle"
@@ -93,8 +94,30 @@ func (d *database) connect(ctx context.Context) (*pgx.Conn, error) {
 	}
 }
 
-// exec runs a statement as administrator.
+// recovered waits until PostgreSQL takes connections, for programs that do not.
+func (d *database) recovered(ctx context.Context) error {
+	conn, err := d.connect(ctx)
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
+// exec runs a statement as administrator, which may be done twice: again if it was the loser of a deadlock, or if
+// PostgreSQL ended the session.
 func (d *database) exec(ctx context.Context, statement string) error {
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
+	for {
+		err := d.execOnce(ctx, statement)
+		if err == nil || ctx.Err() != nil || !mayBeTriedAgain(err) {
+			return err
+		}
+		pause(ctx, 100*time.Millisecond)
+	}
+}
+
+func (d *database) execOnce(ctx context.Context, statement string) error {
 	conn, err := d.connect(ctx)
 	if err != nil {
 		return err
@@ -102,6 +125,12 @@ func (d *database) exec(ctx context.Context, statement string) error {
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	_, err = conn.Exec(ctx, statement)
 	return err
+}
+
+func mayBeTriedAgain(err error) bool {
+	const deadlock, crashed = "40P01", "57P02"
+	var refusal *pgconn.PgError
+	return !errors.As(err, &refusal) || refusal.Code == deadlock || refusal.Code == crashed
 }
 
 // postmaster is the process id of the server.

@@ -6,12 +6,15 @@
 package chaos
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // fillDisk leaves no room on PostgreSQL's disk.
@@ -41,8 +44,18 @@ func emptyDisk(w *world, _ *fault) error {
 	}
 	const moment = time.Second
 	pause(w.ctx, moment)
-	if w.db.alive() {
-		return nil
+	// It may still be about to give up: that it takes a connection says that it is not.
+	ctx, cancel := context.WithTimeout(w.ctx, adminTimeout)
+	defer cancel()
+	for w.db.alive() {
+		conn, err := pgx.Connect(ctx, w.db.admin)
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("connect now that there is room: %w", err)
+		}
+		pause(ctx, 100*ms)
 	}
 	w.t.Logf("PostgreSQL gave up for want of room, and is started again")
 	w.db.Cluster.Kill()

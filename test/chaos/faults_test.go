@@ -7,6 +7,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -128,19 +129,45 @@ func shutDown(w *world, _ *fault) error {
 	return nil
 }
 
-// killBackend makes PostgreSQL end every session and recover.
+// killBackend makes PostgreSQL end every session and recover. Where no replica has a session, as when all are cut off,
+// it is the administrator's own that is killed.
 func killBackend(w *world, _ *fault) error {
 	conn, err := w.db.connect(w.ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(w.ctx) }()
-	var pid int
-	query := `SELECT pid FROM pg_stat_activity WHERE usename = 'chatserver' ORDER BY random() LIMIT 1`
-	if err := conn.QueryRow(w.ctx, query).Scan(&pid); err != nil {
+	query := `SELECT pid FROM pg_stat_activity WHERE usename = 'chatserver' OR pid = pg_backend_pid()
+		ORDER BY pid = pg_backend_pid(), random()`
+	found, err := conn.Query(w.ctx, query)
+	if err != nil {
 		return fmt.Errorf("find a backend: %w", err)
 	}
-	return syscall.Kill(pid, syscall.SIGKILL)
+	pids, err := pgx.CollectRows(found, pgx.RowTo[int])
+	if err != nil {
+		return fmt.Errorf("find a backend: %w", err)
+	}
+	for _, pid := range pids {
+		if err = syscall.Kill(pid, syscall.SIGKILL); !errors.Is(err, syscall.ESRCH) {
+			break // Another session may just have ended by itself.
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("kill a backend: %w", err)
+	}
+	return awaitCrash(w.ctx, conn)
+}
+
+// awaitCrash waits until PostgreSQL has ended this session too: whoever connects afterwards waits for the recovery.
+func awaitCrash(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
+	for ctx.Err() == nil {
+		if _, err := conn.Exec(ctx, `SELECT pg_sleep(0.01)`); err != nil && ctx.Err() == nil {
+			return nil // The end of the session is what is waited for.
+		}
+	}
+	return fmt.Errorf("PostgreSQL goes on: %w", ctx.Err())
 }
 
 func endSessions(w *world, _ *fault) error {
@@ -178,7 +205,8 @@ func lockEvents(w *world, _ *fault) error {
 		return err
 	}
 	w.db.hold(conn)
-	_, err = conn.Exec(w.ctx, `SET lock_timeout = '5s'; BEGIN; LOCK TABLE event IN ACCESS EXCLUSIVE MODE`)
+	// A replica that hangs or cannot be reached may be in the middle of a transaction, which PostgreSQL ends after 10 s.
+	_, err = conn.Exec(w.ctx, `SET lock_timeout = '40s'; BEGIN; LOCK TABLE event IN ACCESS EXCLUSIVE MODE`)
 	return err
 }
 

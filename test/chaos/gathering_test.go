@@ -7,6 +7,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -93,7 +94,10 @@ func (g *gathering) addAgent(i, of int) error {
 	}
 	const plenty = 64
 	a := &agent{person: p, share: i, of: of, questions: make(chan uuid.UUID, plenty)}
-	a.who, err = p.client.SignIn(w.ctx, redacted.New(email), redacted.New(servertest.Password))
+	err = w.persist(func() (err error) {
+		a.who, err = p.client.SignIn(w.ctx, redacted.New(email), redacted.New(servertest.Password))
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("sign in: %w", err)
 	}
@@ -103,11 +107,25 @@ func (g *gathering) addAgent(i, of int) error {
 	return nil
 }
 
+// persist tries until it works or is refused: on a machine that stalls there are moments without a ready replica.
+func (w *world) persist(try func() error) error {
+	ctx, cancel := context.WithTimeout(w.ctx, startTimeout)
+	defer cancel()
+	for {
+		err := try()
+		var refusal *client.Error
+		if err == nil || ctx.Err() != nil || errors.As(err, &refusal) && !mayPass(refusal.Code) {
+			return err
+		}
+		pause(ctx, 200*ms)
+	}
+}
+
 func (g *gathering) addWitness(i int) error {
 	w, email := g.world, fmt.Sprintf("witness%d@example.org", i)
 	servertest.NewAgent(w.t, w.db.Database, email, fmt.Sprintf("Witness %d", i))
 	e := newWitness(w, fmt.Sprintf("witness %d", i), firstWitness+i)
-	if err := e.signIn(w.ctx, email); err != nil {
+	if err := w.persist(func() error { return e.signIn(w.ctx, email) }); err != nil {
 		return err
 	}
 	g.witnesses = append(g.witnesses, e)

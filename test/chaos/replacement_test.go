@@ -27,6 +27,9 @@ func replacementKinds() []kind {
 }
 
 func backUp(w *world, _ *fault) error {
+	if err := w.db.recovered(w.ctx); err != nil {
+		return err
+	}
 	w.db.mark = w.oracle.Mark()
 	w.db.backup = w.db.Dump(w.t)
 	return nil
@@ -43,6 +46,9 @@ func restore(w *world, _ *fault) error {
 }
 
 func follow(w *world, _ *fault) error {
+	if err := w.db.recovered(w.ctx); err != nil {
+		return err
+	}
 	w.db.standby = w.db.Cluster.Standby(w.t, settings...)
 	return nil
 }

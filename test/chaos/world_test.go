@@ -40,7 +40,7 @@ type world struct {
 	done map[string]int
 }
 
-const startTimeout = 2 * time.Minute
+const startTimeout = 4 * time.Minute
 
 // newWorld starts replicas on a new database and ends them with the test.
 func newWorld(t *testing.T, seed uint64, replicas int) *world {

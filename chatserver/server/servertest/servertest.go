@@ -172,14 +172,6 @@ func listen(tb testing.TB) net.Listener {
 	return l
 }
 
-// FreeAddress is an address nothing listens on.
-func FreeAddress(tb testing.TB) string {
-	tb.Helper()
-	l := listen(tb)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 // Stop asks the replica to drain and waits for its end. It may be called twice.
 func (r *Replica) Stop() error {
 	r.stop()

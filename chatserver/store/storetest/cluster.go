@@ -8,7 +8,6 @@ package storetest
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/chatserver/certfile/certtest"
+	"github.com/chattenant/chattenant/test/loopback"
 )
 
 // binDirs is where Debian and others put the server's programs.
@@ -41,6 +41,8 @@ type Cluster struct {
 	bin  string
 	user *credential
 	stop func(syscall.Signal)
+	// port keeps Port while the server is down: replicas try to connect there meanwhile.
+	port *os.File
 }
 
 var shared struct {
@@ -54,8 +56,7 @@ func Main(m *testing.M) int {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.cluster != nil {
-		shared.cluster.Kill()
-		_ = os.RemoveAll(shared.cluster.dir)
+		shared.cluster.discard()
 	}
 	return code
 }
@@ -88,7 +89,9 @@ func newDirectory(tb testing.TB, ca *certtest.CA) *Cluster {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	c := &Cluster{CA: ca, dir: dir, bin: findBin(tb), user: findUser(tb), Port: freePort(tb)}
+	port, kept := loopback.Keep(tb)
+	c := &Cluster{CA: ca, dir: dir, bin: findBin(tb), user: findUser(tb), port: kept}
+	c.Port = int32(port) //nolint:gosec // A port fits.
 	c.CA.Write(tb, dir, certtest.Leaf{CommonName: "postgres", Hosts: []string{"localhost"}})
 	c.CA.WriteCert(tb, c.file("ca.crt"))
 	c.own(tb, dir, c.file("tls.crt"), c.file("tls.key"), c.file("ca.crt"))
@@ -172,6 +175,13 @@ func (c *Cluster) Kill() {
 	}
 }
 
+// discard ends the server at once and removes what it stored.
+func (c *Cluster) discard() {
+	c.Kill()
+	_ = os.RemoveAll(c.dir)
+	_ = c.port.Close()
+}
+
 // connect opens an administrator's connection over the private socket.
 func (c *Cluster) connect(ctx context.Context, database string) (*pgx.Conn, error) {
 	const form = "host=%s port=%d user=postgres dbname=%s sslmode=disable"
@@ -188,20 +198,6 @@ func findBin(tb testing.TB) string {
 		tb.Fatal("PostgreSQL 15 is not installed: run apt-get install postgresql-15")
 	}
 	return binDirs[i]
-}
-
-func freePort(tb testing.TB) int32 {
-	tb.Helper()
-	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	address, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		tb.Fatalf("listening on %s", l.Addr())
-	}
-	return int32(address.Port) //nolint:gosec // A port fits.
 }
 
 func portString(port int32) string { return strconv.Itoa(int(port)) }

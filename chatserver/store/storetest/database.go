@@ -6,6 +6,7 @@ package storetest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -133,6 +134,11 @@ func Ring(tb testing.TB, keys ...kek.Key) *kek.Ring {
 func (db *Database) Open(tb testing.TB) *store.Store {
 	tb.Helper()
 	s, err := store.Open(context.Background(), db.StoreConfig(tb))
+	// A store gives its database five seconds, which a machine that stalls may take.
+	const enough = 24
+	for tries := 1; errors.Is(err, context.DeadlineExceeded) && tries < enough; tries++ {
+		s, err = store.Open(context.Background(), db.StoreConfig(tb))
+	}
 	if err != nil {
 		tb.Fatalf("open store: %v", err)
 	}

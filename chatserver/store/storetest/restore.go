@@ -66,10 +66,7 @@ func (c *Cluster) Beside(tb testing.TB) *Cluster {
 func (c *Cluster) directoryBeside(tb testing.TB) *Cluster {
 	tb.Helper()
 	other := newDirectory(tb, c.CA)
-	tb.Cleanup(func() {
-		other.Kill()
-		_ = os.RemoveAll(other.dir)
-	})
+	tb.Cleanup(other.discard)
 	return other
 }
 

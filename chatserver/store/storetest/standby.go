@@ -3,10 +3,7 @@
 
 package storetest
 
-import (
-	"os"
-	"testing"
-)
+import "testing"
 
 // Standby starts a cluster that follows this one, with settings. From then on nothing that this one commits is answered
 // before both have it. It is Promote that makes it a primary. It ends with the test.
@@ -20,9 +17,13 @@ func (c *Cluster) Standby(tb testing.TB, settings ...string) *Cluster {
 	}
 	other.Start(tb, settings...)
 	c.exec(tb, "postgres", `ALTER SYSTEM SET synchronous_standby_names = '*'`, `SELECT pg_reload_conf()`)
-	// What was answered before the setting took effect has arrived too.
-	c.waitFor(tb, `SELECT EXISTS (SELECT FROM pg_stat_replication
-		WHERE sync_state = 'sync' AND flush_lsn >= pg_current_wal_flush_lsn())`)
+	const inSync = `SELECT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync'`
+	c.waitFor(tb, inSync+`)`)
+	// It is the checkpointer that tells everybody to wait for the standby, and it reads the setting before it begins a
+	// checkpoint: one that was asked for now is over when all do.
+	c.exec(tb, "postgres", `CHECKPOINT`)
+	// What was answered before that has arrived too.
+	c.waitFor(tb, inSync+` AND flush_lsn >= pg_current_wal_flush_lsn())`)
 	return other
 }
 
@@ -33,6 +34,5 @@ func (c *Cluster) Remove() {
 	if shared.cluster == c {
 		shared.cluster = nil
 	}
-	c.Kill()
-	_ = os.RemoveAll(c.dir)
+	c.discard()
 }

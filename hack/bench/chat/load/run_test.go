@@ -6,12 +6,15 @@ package load_test
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"k8s.io/utils/clock"
 
 	"github.com/chattenant/chattenant/hack/bench/chat/load"
 )
+
+// These tests run in bubbles of synctest, where time is what their sleeps add up to.
 
 // even is a schedule with a message every interval, in one room.
 func even(n int, interval time.Duration) []load.Arrival {
@@ -40,6 +43,10 @@ func do(t *testing.T, r *load.Run) *load.Result {
 }
 
 func TestAStallIsChargedForEveryMessageThatWasDueMeanwhile(t *testing.T) {
+	synctest.Test(t, aStallIsChargedForEveryMessageThatWasDueMeanwhile)
+}
+
+func aStallIsChargedForEveryMessageThatWasDueMeanwhile(t *testing.T) {
 	const stall = 400 * time.Millisecond
 	// The server takes a message at once, but answers none before the stall is over.
 	over := make(chan struct{})
@@ -58,6 +65,10 @@ func TestAStallIsChargedForEveryMessageThatWasDueMeanwhile(t *testing.T) {
 }
 
 func TestABlockedGeneratorIsFoundOut(t *testing.T) {
+	synctest.Test(t, aBlockedGeneratorIsFoundOut)
+}
+
+func aBlockedGeneratorIsFoundOut(t *testing.T) {
 	// Sending itself takes longer than the pause between messages: the schedule cannot be kept.
 	result := do(t, newRun(50, time.Millisecond, func(l *load.Ledger, n int64) error {
 		time.Sleep(5 * time.Millisecond)
@@ -75,6 +86,10 @@ func TestABlockedGeneratorIsFoundOut(t *testing.T) {
 }
 
 func TestAPunctualGeneratorIsNotBlamed(t *testing.T) {
+	synctest.Test(t, aPunctualGeneratorIsNotBlamed)
+}
+
+func aPunctualGeneratorIsNotBlamed(t *testing.T) {
 	result := do(t, newRun(20, 10*time.Millisecond, func(l *load.Ledger, n int64) error {
 		l.Acked(n)
 		l.Delivered(n)
@@ -86,6 +101,10 @@ func TestAPunctualGeneratorIsNotBlamed(t *testing.T) {
 }
 
 func TestARunIsCutShortWhenTheServerFallsBehind(t *testing.T) {
+	synctest.Test(t, aRunIsCutShortWhenTheServerFallsBehind)
+}
+
+func aRunIsCutShortWhenTheServerFallsBehind(t *testing.T) {
 	r := newRun(5000, 100*time.Microsecond, func(l *load.Ledger, n int64) error {
 		// Answers come, but only once it is too late.
 		time.AfterFunc(time.Second, func() { l.Acked(n); l.Delivered(n) })
@@ -99,6 +118,10 @@ func TestARunIsCutShortWhenTheServerFallsBehind(t *testing.T) {
 }
 
 func TestARefusedMessageCountsAsTheSlowest(t *testing.T) {
+	synctest.Test(t, aRefusedMessageCountsAsTheSlowest)
+}
+
+func aRefusedMessageCountsAsTheSlowest(t *testing.T) {
 	result := do(t, newRun(10, time.Millisecond, func(l *load.Ledger, n int64) error {
 		l.Refused(n, "rate_limited")
 		return nil
@@ -112,6 +135,10 @@ func TestARefusedMessageCountsAsTheSlowest(t *testing.T) {
 }
 
 func TestAnswersToMessagesOfAnotherRunAreStrays(t *testing.T) {
+	synctest.Test(t, answersToMessagesOfAnotherRunAreStrays)
+}
+
+func answersToMessagesOfAnotherRunAreStrays(t *testing.T) {
 	result := do(t, newRun(3, time.Millisecond, func(l *load.Ledger, n int64) error {
 		l.Acked(n)
 		l.Acked(n)
@@ -125,6 +152,10 @@ func TestAnswersToMessagesOfAnotherRunAreStrays(t *testing.T) {
 }
 
 func TestAnErrorOfSendingEndsTheRun(t *testing.T) {
+	synctest.Test(t, anErrorOfSendingEndsTheRun)
+}
+
+func anErrorOfSendingEndsTheRun(t *testing.T) {
 	broken := errors.New("broken")
 	r := newRun(3, time.Millisecond, func(*load.Ledger, int64) error { return broken })
 	if _, err := r.Do(t.Context()); !errors.Is(err, broken) {

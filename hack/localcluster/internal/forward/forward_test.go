@@ -6,7 +6,10 @@ package forward
 import (
 	"io"
 	"net"
+	"strconv"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // listen opens a port that is closed with the test.
@@ -18,6 +21,25 @@ func listen(t *testing.T) net.Listener {
 	}
 	t.Cleanup(func() { _ = listener.Close() })
 	return listener
+}
+
+// refusing is an address whose port is taken, with nobody listening.
+func refusing(t *testing.T) string {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	address, ok := name.(*unix.SockaddrInet4)
+	if err != nil || !ok {
+		t.Fatalf("bound to %v, %v", name, err)
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(address.Port))
 }
 
 // echoAfterEOF answers with everything it got once the client has finished sending.
@@ -58,10 +80,9 @@ func exchange(t *testing.T, address, message string) string {
 }
 
 func TestTheNextTargetServesWhenTheFirstIsDown(t *testing.T) {
-	down, up, front := listen(t), listen(t), listen(t)
-	_ = down.Close()
+	down, up, front := refusing(t), listen(t), listen(t)
 	go echoAfterEOF(up)
-	forwarder := New([]string{down.Addr().String(), up.Addr().String()})
+	forwarder := New([]string{down, up.Addr().String()})
 	go func() { _ = forwarder.Serve(t.Context(), front) }()
 	if answer := exchange(t, front.Addr().String(), "hello"); answer != "hello" {
 		t.Errorf("answer is %q", answer)
@@ -72,9 +93,8 @@ func TestTheNextTargetServesWhenTheFirstIsDown(t *testing.T) {
 }
 
 func TestTheClientIsClosedWhenNoTargetAnswers(t *testing.T) {
-	down, front := listen(t), listen(t)
-	_ = down.Close()
-	go func() { _ = New([]string{down.Addr().String()}).Serve(t.Context(), front) }()
+	down, front := refusing(t), listen(t)
+	go func() { _ = New([]string{down}).Serve(t.Context(), front) }()
 	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", front.Addr().String())
 	if err != nil {
 		t.Fatal(err)

@@ -88,7 +88,7 @@ func TestAwaitAddressReturnsOnceSomethingListens(t *testing.T) {
 	defer func() { _ = listener.Close() }()
 	select {
 	case <-done:
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("does not return although something listens")
 	}
 }

@@ -153,7 +153,7 @@ func TestAServerIsCertifiedForWhateverNameIsAskedFor(t *testing.T) {
 	roots.AddCert(a.cert)
 	for _, name := range []string{"crm.example", "anything.example", "127.0.0.1"} {
 		config := &tls.Config{RootCAs: roots, ServerName: name, MinVersion: tls.VersionTLS12}
-		dialer := tls.Dialer{Config: config, NetDialer: &net.Dialer{Timeout: time.Second}}
+		dialer := tls.Dialer{Config: config, NetDialer: &net.Dialer{Timeout: 30 * time.Second}}
 		connection, err := dialer.DialContext(t.Context(), "tcp", listener.Addr().String())
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -126,7 +126,7 @@ func TestTheKeeperActsOnEventsAndEnds(t *testing.T) {
 	done := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { done <- keeper.Run(ctx) }()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		api.mu.Lock()
 		count := len(api.volumes)
 		api.mu.Unlock()
@@ -138,6 +138,8 @@ func TestTheKeeperActsOnEventsAndEnds(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+	api.mu.Lock()
+	defer api.mu.Unlock()
 	if len(api.volumes) != PoolSize*len(topology.Nodes()) {
 		t.Errorf("made %d volumes", len(api.volumes))
 	}
