@@ -116,7 +116,7 @@ lint-chart: bin/helm ## Lint the chart
 
 .PHONY: unit
 unit: ## Run the unit and golden tests; the data path also under the race detector
-	go test ./api/... ./controllers/... ./hack/... ./cmd/operator ./test/netpol ./test/netprobe/... ./test/chaos/link ./test/chaos/oracle
+	go test ./api/... ./controllers/... ./hack/... ./cmd/operator ./test/netpol ./test/netprobe/... ./test/freeport ./test/chaos/link ./test/chaos/oracle
 	CGO_ENABLED=1 go test -race ./gateway/... ./cmd/gateway
 	go -C hack/localcluster test ./...
 	go -C hack/images test ./...

@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -28,6 +29,7 @@ import (
 	"github.com/chattenant/chattenant/chatserver/redacted"
 	"github.com/chattenant/chattenant/chatserver/server"
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
+	"github.com/chattenant/chattenant/test/freeport"
 )
 
 // Host is the endpoint's name in tests; Endpoint is where browsers would reach it. Nothing listens there: clients are
@@ -172,12 +174,10 @@ func listen(tb testing.TB) net.Listener {
 	return l
 }
 
-// FreeAddress is an address nothing listens on.
+// FreeAddress is an address nothing listens on, nor will anything but what is told to.
 func FreeAddress(tb testing.TB) string {
 	tb.Helper()
-	l := listen(tb)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", freeport.Reserve(tb))
 }
 
 // Stop asks the replica to drain and waits for its end. It may be called twice.

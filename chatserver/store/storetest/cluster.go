@@ -8,7 +8,6 @@ package storetest
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/chattenant/chattenant/api/naming"
 	"github.com/chattenant/chattenant/chatserver/certfile/certtest"
+	"github.com/chattenant/chattenant/test/freeport"
 )
 
 // binDirs is where Debian and others put the server's programs.
@@ -88,7 +88,8 @@ func newDirectory(tb testing.TB, ca *certtest.CA) *Cluster {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	c := &Cluster{CA: ca, dir: dir, bin: findBin(tb), user: findUser(tb), Port: freePort(tb)}
+	c := &Cluster{CA: ca, dir: dir, bin: findBin(tb), user: findUser(tb)}
+	c.Port = int32(freeport.Reserve(tb)) //nolint:gosec // A port fits.
 	c.CA.Write(tb, dir, certtest.Leaf{CommonName: "postgres", Hosts: []string{"localhost"}})
 	c.CA.WriteCert(tb, c.file("ca.crt"))
 	c.own(tb, dir, c.file("tls.crt"), c.file("tls.key"), c.file("ca.crt"))
@@ -190,20 +191,6 @@ func findBin(tb testing.TB) string {
 	return binDirs[i]
 }
 
-func freePort(tb testing.TB) int32 {
-	tb.Helper()
-	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	address, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		tb.Fatalf("listening on %s", l.Addr())
-	}
-	return int32(address.Port) //nolint:gosec // A port fits.
-}
-
 func portString(port int32) string { return strconv.Itoa(int(port)) }
 
 // Reconfigure restarts the cluster with another rule for the chat server and other settings, until the test ends.
@@ -225,10 +212,51 @@ func (c *Cluster) TrustClients(tb testing.TB, ca *certtest.CA) {
 	trust := func(ca *certtest.CA) {
 		ca.WriteCert(tb, c.file("ca.crt"))
 		c.own(tb, c.file("ca.crt"))
-		c.exec(tb, "postgres", `SELECT pg_reload_conf()`)
+		c.reload(tb)
 	}
 	trust(ca)
 	tb.Cleanup(func() { trust(c.CA) })
+}
+
+// reload makes the server read its files again, and waits until whoever connects meets what is in them.
+func (c *Cluster) reload(tb testing.TB) {
+	tb.Helper()
+	const pause = 10 * time.Millisecond
+	var before, read time.Time
+	c.ask(tb, `SELECT clock_timestamp()`, &before)
+	c.exec(tb, "postgres", `SELECT pg_reload_conf()`)
+	// The server takes the time it needs. A session has the files, and the time, of the moment at which it began.
+	for range startTimeout / pause {
+		if c.ask(tb, `SELECT pg_conf_load_time()`, &read); read.After(before) {
+			return
+		}
+		time.Sleep(pause)
+	}
+	tb.Fatal("the server does not read its files again")
+}
+
+// ask asks one question in a session of its own.
+func (c *Cluster) ask(tb testing.TB, question string, answer any) {
+	tb.Helper()
+	ctx := context.Background()
+	conn, err := c.connect(ctx, "postgres")
+	if err != nil {
+		tb.Fatalf("connect as administrator: %v", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if err := conn.QueryRow(ctx, question).Scan(answer); err != nil {
+		tb.Fatalf("%s: %v", question, err)
+	}
+}
+
+// Log returns what the server has logged so far.
+func (c *Cluster) Log(tb testing.TB) string {
+	tb.Helper()
+	log, err := os.ReadFile(filepath.Clean(c.file("log")))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(log)
 }
 
 // Disconnect ends every connection of the chat server.

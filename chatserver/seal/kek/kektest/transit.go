@@ -6,6 +6,7 @@ package kektest
 
 import (
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/chattenant/chattenant/api/serverconfig"
 	"github.com/chattenant/chattenant/chatserver/certfile/certtest"
+	"github.com/chattenant/chattenant/test/freeport"
 )
 
 // What the double knows its clients by.
@@ -56,7 +58,8 @@ func NewTransit(tb testing.TB) *Transit {
 		dir: dir, ca: ca, caFile: ca.WriteCert(tb, filepath.Join(dir, "ca.crt")), oldest: 1, tokens: map[string]bool{},
 	}
 	t.Rotate(tb)
-	t.listen(tb, "127.0.0.1:0")
+	// It may stop and listen there again.
+	t.listen(tb, fmt.Sprintf("127.0.0.1:%d", freeport.Reserve(tb)))
 	tb.Cleanup(func() { t.server.Close() })
 	return t
 }
