@@ -69,7 +69,7 @@ func TestRotateKeysIsDoneByTheRunningReplicas(t *testing.T) {
 func expectMetrics(t *testing.T, r *servertest.Replica, wanted ...string) {
 	t.Helper()
 	missing := wanted
-	for range 200 {
+	for range 600 {
 		_, metrics := r.Probe(t, "/metrics")
 		missing = slices.DeleteFunc(slices.Clone(wanted), func(w string) bool { return strings.Contains(metrics, w) })
 		if len(missing) == 0 {

@@ -6,11 +6,13 @@ package storetest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -129,15 +131,23 @@ func Ring(tb testing.TB, keys ...kek.Key) *kek.Ring {
 	return ring
 }
 
-// Open opens a store, closed when the test ends. Several at once behave as replicas.
+// Open opens a store, closed when the test ends. Several at once behave as replicas. Like these it waits for a database
+// that does not answer in time.
 func (db *Database) Open(tb testing.TB) *store.Store {
 	tb.Helper()
-	s, err := store.Open(context.Background(), db.StoreConfig(tb))
-	if err != nil {
-		tb.Fatalf("open store: %v", err)
+	patience, stop := context.WithTimeout(context.Background(), startTimeout)
+	defer stop()
+	for {
+		s, err := store.Open(context.Background(), db.StoreConfig(tb))
+		if err == nil {
+			tb.Cleanup(s.Close)
+			return s
+		}
+		if errors.Is(err, store.ErrMisconfigured) || patience.Err() != nil {
+			tb.Fatalf("open store: %v", err)
+		}
+		time.Sleep(100 * time.Millisecond)
 	}
-	tb.Cleanup(s.Close)
-	return s
 }
 
 // Dump returns everything the database holds, as pg_dump writes it.
