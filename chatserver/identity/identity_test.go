@@ -66,8 +66,8 @@ func TestAHashMatchesItsPasswordOnly(t *testing.T) {
 	}
 }
 
-// TestUnknownAccountsCostTheSameWork compares what the cheapest of several runs take of a processor: what else the machine
-// has to do is not in it.
+// TestUnknownAccountsCostTheSameWork compares what the cheapest of several runs take of a processor: what else the
+// machine has to do is not in it.
 func TestUnknownAccountsCostTheSameWork(t *testing.T) {
 	h, ctx := newHasher(t), t.Context()
 	known, err := h.Hash(ctx, redacted.New("correct horse battery"))

@@ -34,7 +34,8 @@ func listen(t *testing.T) (address netip.AddrPort, stop func()) {
 // closed is an address nobody listens on.
 func closed(t *testing.T) netip.AddrPort {
 	t.Helper()
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(freeport.Reserve(t))) //nolint:gosec // A port fits.
+	port := uint16(freeport.Reserve(t)) //nolint:gosec // A port fits.
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port)
 }
 
 // between does something in the pause after the first attempt.

@@ -26,9 +26,9 @@ func (r *Replica) InHand(tb testing.TB) (release func()) {
 	answers := bufio.NewReader(conn)
 	const body = `{"frames":[{"type":"ping"}]}`
 	// Whoever handles the request asks for its body when it comes to that.
-	_, err := fmt.Fprintf(conn, "POST /api/v1/frames HTTP/1.1\r\nHost: %s:%s\r\nOrigin: %s\r\nAuthorization: Bearer %s\r\n"+
-		"Content-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n",
-		Host, Port, Endpoint, r.newToken(tb), len(body))
+	_, err := fmt.Fprintf(conn, "POST /api/v1/frames HTTP/1.1\r\nHost: %s:%s\r\nOrigin: %s\r\n"+
+		"Authorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"+
+		"Expect: 100-continue\r\n\r\n", Host, Port, Endpoint, r.newToken(tb), len(body))
 	if err != nil {
 		tb.Fatal(err)
 	}
