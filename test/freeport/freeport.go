@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package freeport finds ports for servers that are told a number before they listen, and that may stop and listen
-// there again. A port that the kernel picked would be anybody's as soon as it is closed: the kernel gives it to the next
-// test that asks for any port, in whichever process.
+// there again. A port that the kernel picked would be anybody's as soon as it is closed: the kernel gives it to the
+// next test that asks for any port, in whichever process.
 package freeport
 
 import (
