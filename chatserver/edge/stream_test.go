@@ -208,10 +208,14 @@ func TestFramesInHandAreAnsweredBeforeAReplicaEnds(t *testing.T) {
 	release()
 	held := time.Since(said)
 	<-answered
-	answer := <-w.answers
-	givenUp := held > mostOfACommit && isRefusal(answer.frame, protocol.Unavailable)
-	if answer.err != nil || answer.frame.FrameType() != protocol.TypeAck && !givenUp {
-		t.Errorf("after %v answered with %+v", held, answer)
+	select {
+	case answer := <-w.answers:
+		givenUp := held > mostOfACommit && isRefusal(answer.frame, protocol.Unavailable)
+		if answer.err != nil || answer.frame.FrameType() != protocol.TypeAck && !givenUp {
+			t.Errorf("after %v answered with %+v", held, answer)
+		}
+	default:
+		t.Error("the message was not answered")
 	}
 	if err := <-stopped; err != nil {
 		t.Error(err)

@@ -265,8 +265,11 @@ func TestRowsOfAnOldKeyAreNotWrittenAfterANewOneCameIntoUse(t *testing.T) {
 func TestAnAddressHasOneAccountWhileItsIndexChanges(t *testing.T) {
 	w, one := newTown(t)
 	two := w.db.Open(t)
+	policy := unhurried()
+	// Everybody who is made meanwhile is made once more.
+	policy.Settle /= 2
 	for _, s := range []*store.Store{one, two} {
-		defer keep(s, hasty())()
+		defer keep(s, policy)()
 	}
 	admin := w.db.Admin(t)
 	made := 0
@@ -415,7 +418,7 @@ func TestWrappingAndRotatingAtTheSameTimeUndoNeither(t *testing.T) {
 	before, indexBefore := keyIDs(t, w.db)
 	config := w.db.StoreConfig(t)
 	config.Keys = storetest.Ring(t, w.db.Key(t, 1), w.db.Key(t, 2))
-	stop := keep(s, hasty())
+	stop := keep(s, unhurried())
 	defer stop()
 	rotateAll(t, s)
 	// The newer replica wraps with the next key-encryption key, which the older does not have, wherever that one is.
@@ -424,7 +427,7 @@ func TestWrappingAndRotatingAtTheSameTimeUndoNeither(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer newer.Close()
-	defer keep(newer, hasty())()
+	defer keep(newer, unhurried())()
 	// The older one serves on with what it has.
 	if err := w.check(t.Context(), s); err != nil {
 		t.Error(err)
