@@ -58,6 +58,7 @@ func TestAnAckComesOnlyAfterTheCommit(t *testing.T) {
 	acked := make(chan protocol.Frame, 1)
 	message := &protocol.Send{Conversation: c, ClientID: uuid.New(), Body: protocol.NewText("hello")}
 	e.Submit(visitor, message, func(f protocol.Frame) { acked <- f })
+	awaitHeldWriter(t, db)
 	select {
 	case f := <-acked:
 		t.Fatalf("answered %+v while the commit could not happen", f)

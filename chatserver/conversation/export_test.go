@@ -9,6 +9,9 @@ import (
 	"github.com/chattenant/chattenant/chatserver/identity"
 )
 
+// PresenceInterval is how often changes are told at most.
+const PresenceInterval = presenceInterval
+
 // Caches tells whether anything of a conversation is kept in memory.
 func (e *Engine) Caches(conversation uuid.UUID) bool {
 	return e.history.Load().recent.last(conversation) > 0

@@ -175,7 +175,12 @@ func readAll(tb testing.TB, sub *conversation.Subscription, cursors map[uuid.UUI
 	for id, cursor := range cursors {
 		r.last[id] = cursor.Seq
 	}
-	go func() { defer sub.Close(); r.closed <- r.run(ctx, sub) }()
+	go func() {
+		err := r.run(ctx, sub)
+		// Whoever is told of the end may count on the subscription to be gone.
+		sub.Close()
+		r.closed <- err
+	}()
 	tb.Cleanup(cancel)
 	return r
 }

@@ -148,9 +148,7 @@ func TestVisitorsLearnWhetherAnyoneIsThereAndOfNobodyButThoseWhoWroteToThem(t *t
 	quiet, g := subscribe(t, b, silent, nil), subscribe(t, b, wrote, nil)
 	v.waitAvailable(t, true)
 	o.waitAvailable(t, true)
-	if !a.Available() || !b.Available() {
-		t.Error("nobody is there")
-	}
+	waitUntil(t, "both replicas know that someone is there", func() bool { return a.Available() && b.Available() })
 	mustSend(t, b, wrote, c, "hello")
 	v.waitOnline(t, c, wrote, true)
 	mustSend(t, b, silent, elsewhere, "hello")
@@ -312,9 +310,10 @@ func TestACrashOfTheDatabaseForgetsNobodyWhoIsThere(t *testing.T) {
 	db.Cluster.Start(t)
 	g.waitOnline(t, uuid.Nil, leaver, false)
 	g.waitOnline(t, c, visitor, true)
-	var rows int
+	admin := db.Admin(t)
 	waitUntil(t, "both replicas have told who is there", func() bool {
-		err := db.Admin(t).QueryRow(t.Context(), `SELECT count(*) FROM presence`).Scan(&rows)
+		var rows int
+		err := admin.QueryRow(t.Context(), `SELECT count(*) FROM presence`).Scan(&rows)
 		return err == nil && rows == 2
 	})
 }
@@ -349,6 +348,7 @@ func TestACrowdThatComesAtOnceIsToldInFewFrames(t *testing.T) {
 		waitUntil(t, "the agents know that nobody is there", func() bool { return len(r.house().people) > crowd })
 		before[r] = r.house().frames
 	}
+	begun := time.Now()
 	readers := make([]*reader, crowd)
 	for i := range crowd {
 		readers[i] = subscribe(t, []*conversation.Engine{a, b}[i%2], visitors[i], nil)
@@ -357,8 +357,10 @@ func TestACrowdThatComesAtOnceIsToldInFewFrames(t *testing.T) {
 		for i := range crowd {
 			r.waitOnline(t, conversations[i], visitors[i], true)
 		}
-		if n := r.house().frames - before[r]; n > crowd/4 {
-			t.Errorf("an agent got %d frames for %d visitors", n, crowd)
+		// The slower the machine the longer they take to come, and the more often there is something to tell.
+		most := crowd/8 + int(time.Since(begun)/conversation.PresenceInterval)
+		if n := r.house().frames - before[r]; n > most {
+			t.Errorf("an agent got %d frames for %d visitors, more than %d", n, crowd, most)
 		}
 	}
 	for _, r := range readers {

@@ -43,15 +43,14 @@ func aVisitorsTokenOpensNothingOfAnother(t *testing.T, over carrier) {
 	// Neither a new client id nor the victim's own gets an answer about the conversation.
 	for _, id := range []string{uuid.NewString(), message} {
 		intruder.say(sendFrame(t, conversation, id, "let me in"))
-		if answer := next(intruder); !isRefusal(answer, protocol.NotFound) {
+		if answer := answerTo(intruder); !isRefusal(answer, protocol.NotFound) {
 			t.Fatalf("send answered %+v", answer)
 		}
 	}
 	victim.say(sendFrame(t, conversation, uuid.NewString(), "still for nobody else"))
 	nextOf[*protocol.Ack](victim)
 	intruder.say(`{"type":"ping"}`)
-	beat, ok := next(intruder).(*protocol.Heartbeat)
-	if !ok || len(beat.Heads) > 0 {
+	if beat := nextOf[*protocol.Heartbeat](intruder); len(beat.Heads) > 0 {
 		t.Errorf("the intruder hears of another's conversation: %+v", beat)
 	}
 	for _, header := range []http.Header{

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
+	"github.com/chattenant/chattenant/chatserver/edge"
 	"github.com/chattenant/chattenant/chatserver/protocol"
 	"github.com/chattenant/chattenant/chatserver/server/servertest"
 	"github.com/chattenant/chattenant/chatserver/store/storetest"
@@ -67,7 +68,7 @@ func aFrameThatBreaksTheGrammarEndsTheSocket(t *testing.T, over carrier) {
 }
 
 func TestBinaryAndOversizedFramesEndTheSocket(t *testing.T) {
-	r := servertest.Start(t, storetest.New(t))
+	r := servertest.Start(t, storetest.New(t), servertest.WithTiming(longFarewell()))
 	token := newVisitor(t, r)
 	w := connect(t, r)
 	greet(w, token)
@@ -103,8 +104,15 @@ func TestBinaryAndOversizedFramesEndTheSocket(t *testing.T) {
 	}
 }
 
+// longFarewell lets a client that has not said everything yet do so, and then read what it is told.
+func longFarewell() edge.Timing {
+	timing := servertest.Patient()
+	timing.Farewell = 30 * time.Second
+	return timing
+}
+
 func TestALargeHelloIsReadAndAnOversizedOneIsNot(t *testing.T) {
-	r := servertest.Start(t, storetest.New(t))
+	r := servertest.Start(t, storetest.New(t), servertest.WithTiming(longFarewell()))
 	token := newVisitor(t, r)
 	hello := func(cursors int) string {
 		var b strings.Builder

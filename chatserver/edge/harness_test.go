@@ -99,6 +99,8 @@ type peer interface {
 // carrier is a way to the server.
 type carrier struct {
 	name string
+	// counted is what metrics call its connections.
+	counted string
 	// connect opens it with the headers given on top of the right ones; an empty value removes one.
 	connect func(t *testing.T, r *servertest.Replica, dial client.DialFunc, header http.Header) peer
 }
@@ -114,7 +116,7 @@ func overEach(t *testing.T, test func(t *testing.T, over carrier)) {
 		}
 		return w
 	}
-	for _, over := range []carrier{{"WebSocket", socket}, {"stream", openStream}} {
+	for _, over := range []carrier{{"WebSocket", "sockets", socket}, {"stream", "streams", openStream}} {
 		t.Run(over.name, func(t *testing.T) { test(t, over) })
 	}
 }
@@ -216,6 +218,19 @@ func (w *wire) read() (protocol.Frame, error) {
 		return nil, err
 	}
 	return protocol.DecodeServer(data)
+}
+
+// answerTo is the next frame but heartbeats, which come by themselves too.
+func answerTo(w peer) protocol.Frame {
+	w.test().Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		frame := next(w)
+		if _, ok := frame.(*protocol.Heartbeat); !ok {
+			return frame
+		}
+	}
+	w.test().Fatalf("there was no answer within %v", patience)
+	return nil
 }
 
 // nextOf skips frames until one of type T comes.

@@ -20,7 +20,7 @@ import (
 // TestSocketsThatEndHoweverMakeTheirOwnersOffline ends the only socket of each visitor in another way.
 func TestSocketsThatEndHoweverMakeTheirOwnersOffline(t *testing.T) {
 	timing := servertest.Patient()
-	timing.Write, timing.Silence, timing.Heartbeat = 2*time.Second, 3*time.Second, 500*time.Millisecond
+	timing.Write, timing.Silence, timing.Heartbeat = 2*time.Second, 5*time.Second, 500*time.Millisecond
 	db := storetest.New(t)
 	r := servertest.Start(t, db, servertest.WithTiming(timing))
 	c := r.Client(t)

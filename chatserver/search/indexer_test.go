@@ -152,6 +152,16 @@ func TestTheIndexerTriesAgain(t *testing.T) {
 	}
 }
 
+func waitUntil(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if done() {
+			return
+		}
+	}
+	t.Fatalf("waited in vain until %s", what)
+}
+
 func TestTheIndexerIsWokenByWhatIsWritten(t *testing.T) {
 	s, _ := runIndexer(t)
 	idle := line{done: store.Indexed{At: noon, Key: 7}}
@@ -161,6 +171,8 @@ func TestTheIndexerIsWokenByWhatIsWritten(t *testing.T) {
 		t.Errorf("with nothing written it looked again after %v", waited)
 	}
 	s.written <- struct{}{}
+	// The pause begins once the indexer was woken, beside the wait that it was woken from.
+	waitUntil(t, "the indexer is awake", func() bool { return s.clock.Waiters() == 2 })
 	if _, waited := s.next(t, idle); waited > time.Second {
 		t.Errorf("what was written waited %v", waited)
 	}

@@ -66,6 +66,7 @@ func aDrainingReplicaHandsItsClientsOverAndLosesNothing(t *testing.T, over clien
 	const visitors = 5
 	db := storetest.New(t)
 	leaving := servertest.Start(t, db)
+	leaving.Config.DrainSeconds = 5
 	staying := servertest.StartBeside(t, db, leaving)
 	var current atomic.Pointer[servertest.Replica]
 	current.Store(leaving)
@@ -84,11 +85,14 @@ func aDrainingReplicaHandsItsClientsOverAndLosesNothing(t *testing.T, over clien
 		wg.Go(func() { results[i].sent = talk(t.Context(), t, v, conversation, stop) })
 	}
 	time.Sleep(200 * time.Millisecond)
+	// Whenever the clients leave, the replica drains until it was looked at.
+	release := leaving.InHand(t)
 	current.Store(staying)
 	start := time.Now()
 	stopped := make(chan error, 1)
 	go func() { stopped <- leaving.Stop() }()
 	expectUnready(t, leaving)
+	release()
 	if err := <-stopped; err != nil {
 		t.Errorf("stop: %v", err)
 	}
@@ -115,15 +119,14 @@ func aDrainingReplicaHandsItsClientsOverAndLosesNothing(t *testing.T, over clien
 
 func expectUnready(t *testing.T, r *servertest.Replica) {
 	t.Helper()
-	status, body := 0, ""
-	for range 100 {
-		if status, body = r.Probe(t, "/readyz"); status == http.StatusServiceUnavailable {
-			break
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	if status != http.StatusServiceUnavailable || !strings.Contains(body, "draining") {
-		t.Errorf("while draining /readyz answers %d %q", status, body)
+	var body string
+	waitUntil(t, "readiness says no", func() (unready bool) {
+		var status int
+		status, body = r.Probe(t, "/readyz")
+		return status == http.StatusServiceUnavailable
+	})
+	if !strings.Contains(body, "draining") {
+		t.Errorf("while draining /readyz answers %q", body)
 	}
 	if live, _ := r.Probe(t, "/livez"); live != http.StatusOK {
 		t.Errorf("while draining /livez answers %d", live)

@@ -360,7 +360,8 @@ func tokensOf(t *testing.T, db *storetest.Database) []int32 {
 	c, visitor := newConversation(t, s, store.Contact{})
 	say(t, s, c, visitor, "needle", "needle", "needle")
 	admin := db.Admin(t)
-	if _, err := admin.Exec(t.Context(), `UPDATE event SET at = at - interval '365 days' WHERE seq = 3`); err != nil {
+	if _, err := admin.Exec(t.Context(), `UPDATE event e SET at =
+		(SELECT min(at) FROM event) - CASE e.seq WHEN 3 THEN interval '365 days' ELSE interval '0' END`); err != nil {
 		t.Fatal(err)
 	}
 	index(t, s)

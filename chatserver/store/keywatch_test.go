@@ -100,7 +100,7 @@ func (w *watched) pass(t *testing.T, d time.Duration) {
 // settle waits until the watch waits again.
 func (w *watched) settle(t *testing.T) {
 	t.Helper()
-	for range 10_000 {
+	for range 60_000 {
 		if w.clock.HasWaiters() {
 			return
 		}

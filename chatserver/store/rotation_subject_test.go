@@ -62,8 +62,8 @@ func TestAVisitorsKeysAreRotatedWhileTheyTalk(t *testing.T) {
 		}
 		waitRotated(t, w.db)
 	}
-	if done := stop(); done < townsfolk {
-		t.Errorf("only %d words were said meanwhile", done)
+	if done := stop(); done == 0 {
+		t.Error("nothing was said meanwhile")
 	}
 	for _, author := range w.authors {
 		if keys := w.sealedUnder(t, author.ID); len(keys) != 1 || keys[0] == before[author.ID] {

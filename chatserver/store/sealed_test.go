@@ -156,11 +156,13 @@ func TestTheDatabaseHoldsNothingPersonalInTheClear(t *testing.T) {
 		t.Fatal("the dump does not even hold the conversation")
 	}
 	seeded := []string{
-		"Ada", "Lovelace", "seeded.example", "4711-0815", "account number", "thank you", "grace", "argon2id",
+		"Ada", "Ada Lovelace", "Lovelace", "seeded.example", "4711-0815", "account number", "thank you", "grace", "argon2id",
 		"5557788", "+49305557788", "SEEDED", "seeded-99", "account", "lovelace",
 	}
 	for _, value := range seeded {
-		if strings.Contains(dump, value) || strings.Contains(dump, hex.EncodeToString([]byte(value))) {
+		// Three bytes stand somewhere in so much ciphertext now and then.
+		inHex := len(value) > 4 && strings.Contains(dump, hex.EncodeToString([]byte(value)))
+		if strings.Contains(dump, value) || inHex {
 			t.Errorf("the dump holds %q", value)
 		}
 	}

@@ -131,7 +131,7 @@ func (w *town) checkSearch(ctx context.Context, s *store.Store, i int) error {
 }
 
 // live lets the town's visitors and agents act on replicas, a visitor per goroutine, until the returned function is
-// called, which reports how much they did.
+// called, which reports how much they did. All of them are at it when it returns.
 func (w *town) live(t *testing.T, replicas ...*store.Store) (stop func() int64) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -159,7 +159,17 @@ func (w *town) live(t *testing.T, replicas ...*store.Store) (stop func() int64) 
 	for _, s := range replicas {
 		wg.Go(func() { indexMeanwhile(ctx, t, s) })
 	}
-	return func() int64 { cancel(); wg.Wait(); return done.Load() }
+	err := eventually(t, func(context.Context) error {
+		if n := done.Load(); n < townsfolk {
+			return fmt.Errorf("they said %d words only", n)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	before := done.Load()
+	return func() int64 { cancel(); wg.Wait(); return done.Load() - before }
 }
 
 // indexMeanwhile indexes until ctx ends.

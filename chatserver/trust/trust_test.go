@@ -25,7 +25,7 @@ import (
 
 var update = flag.Bool("update", false, "write golden files")
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 func day(d int) time.Time { return time.Date(2026, 11, d, 9, 30, 0, 0, time.UTC) }
 

@@ -183,7 +183,7 @@ func (m machine) killWhenExists(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	appeared := false
-	for range 20_000 {
+	for range 60_000 {
 		if _, err := os.Stat(path); err == nil {
 			appeared = true
 			break

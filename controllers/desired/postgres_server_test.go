@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/chattenant/chattenant/api/naming"
+	"github.com/chattenant/chattenant/test/loopback"
 )
 
 // machine stands in for the pod: the rendered files, a volume, and the unprivileged user that PostgreSQL insists on.
@@ -179,7 +180,11 @@ func (m machine) serve(t *testing.T) *server {
 // start runs PostgreSQL as the pod does, with the rendered configuration; only paths and the port are this machine's.
 func (m machine) start(t *testing.T) *server {
 	t.Helper()
-	s := &server{machine: m, port: freePort(t), ended: make(chan struct{})}
+	_, port, err := net.SplitHostPort(loopback.Address(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{machine: m, port: port, ended: make(chan struct{})}
 	args := alone(m.binaries+"/postgres", "-D", m.data(), "-c", "config_file="+m.path("etc/"+postgresConfig))
 	args[slices.Index(args, postgresLock)] = m.data() + ".lock"
 	for _, setting := range []string{
@@ -210,24 +215,10 @@ func (m machine) start(t *testing.T) *server {
 
 func (s *server) logPath() string { return s.path("log-" + s.port) }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	var config net.ListenConfig
-	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err := errors.Join(err, listener.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
 // awaitReady asks as the probes do.
 func (s *server) awaitReady(t *testing.T) {
 	t.Helper()
-	for range 300 {
+	for range 600 {
 		if _, err := s.run(t, "pg_isready", "--quiet", "--host="+s.path("socket"), "--port="+s.port); err == nil {
 			return
 		}
@@ -237,7 +228,7 @@ func (s *server) awaitReady(t *testing.T) {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	t.Fatalf("the server is not ready after 30 s:\n%s", s.readLog(t))
+	t.Fatalf("the server is not ready after a minute:\n%s", s.readLog(t))
 }
 
 func (s *server) readLog(t *testing.T) string {
@@ -257,9 +248,9 @@ func (s *server) stop(t *testing.T, signals ...syscall.Signal) {
 	}
 	select {
 	case <-s.ended:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
-		t.Errorf("the server runs on 20 s after %v:\n%s", signals, s.readLog(t))
+		t.Errorf("the server runs on a minute after %v:\n%s", signals, s.readLog(t))
 	}
 }
 

@@ -8,7 +8,7 @@ package desired
 import (
 	"context"
 	"crypto/tls"
-	"errors"
+	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/chattenant/chattenant/api/naming"
 )
@@ -97,20 +98,12 @@ func TestTheDatabaseAdmitsOnlyTheChatServersCertificate(t *testing.T) {
 		"another database":                {login{certificate: right, database: "postgres"}, rejected},
 		"a template":                      {login{certificate: right, database: "template1"}, rejected},
 		"replication":                     {login{certificate: right, replication: "true"}, "max_wal_senders"},
-		"an expired certificate":          {login{certificate: expired}, "expired certificate"},
-		"a server's certificate":          {login{certificate: server}, "unsupported certificate"},
-		"another tenant's certificate":    {login{certificate: foreign}, "unknown certificate authority"},
+		"an expired certificate":          {login{certificate: expired, mute: true}, "expired certificate"},
+		"a server's certificate":          {login{certificate: server, mute: true}, "unsupported certificate"},
+		"another tenant's certificate":    {login{certificate: foreign, mute: true}, "unknown certificate authority"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := own.connect(t, s, attempt.login)
-			// In TLS 1.3 a client has shaken hands before the server looks at its certificate. What it says next may meet a
-			// connection that is closed already, and takes the reason along.
-			for range 50 {
-				if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
-					break
-				}
-				err = own.connect(t, s, attempt.login)
-			}
 			if err == nil || !strings.Contains(err.Error(), attempt.reason) {
 				t.Errorf("got %v, want a refusal with %q", err, attempt.reason)
 			}
@@ -132,13 +125,13 @@ func TestTheChatServerHasARenewedCertificateServed(t *testing.T) {
 	before := authority.servedSerial(t, s, client)
 	m.publish(t, authority.serverSecret(t))
 	authority.query(t, s, client, "SELECT pg_reload_conf()")
-	for range 100 {
+	for range 600 {
 		if authority.servedSerial(t, s, client) != before {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	t.Error("the old certificate is still served after 5 s")
+	t.Error("the old certificate is still served after 30 s")
 }
 
 // TestTheLogNeverHoldsWhatAClientSent lets every kind of statement fail around a marker, and finds it nowhere.
@@ -198,6 +191,10 @@ type login struct {
 	certificate *tls.Certificate
 	plaintext   bool
 	maxVersion  uint16
+	// mute waits for the server's verdict on the certificate before it says anything. In TLS 1.3 a client has shaken hands
+	// before the server looks at its certificate: what it said could meet a connection that is closed already, and would
+	// take the reason along.
+	mute bool
 	// role, database and replication default to what the chat server uses.
 	role, database, replication string
 }
@@ -230,12 +227,25 @@ func (a signer) dial(t *testing.T, s *server, l login) (*pgx.Conn, error) {
 			return l.certificate, nil
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	if l.mute {
+		config.AfterNetConnect = verdict
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err == nil {
 		t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(ctx)) })
 	}
+	return conn, err
+}
+
+// verdict returns why the server ended a connection on which nothing was said. It says nothing itself to one that it
+// admits.
+func verdict(_ context.Context, _ *pgconn.Config, conn net.Conn) (net.Conn, error) {
+	if err := conn.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		return nil, err
+	}
+	_, err := conn.Read(make([]byte, 1))
 	return conn, err
 }
 
@@ -277,6 +287,7 @@ func (a signer) servedSerial(t *testing.T, s *server, l login) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = conn.Close(t.Context()) }()
 	secured, ok := conn.PgConn().Conn().(*tls.Conn)
 	if !ok {
 		t.Fatalf("the connection is a %T", conn.PgConn().Conn())

@@ -19,6 +19,7 @@ import (
 
 	"github.com/chattenant/chattenant/api/serverconfig"
 	"github.com/chattenant/chattenant/chatserver/certfile/certtest"
+	"github.com/chattenant/chattenant/test/loopback"
 )
 
 // Options say where a Vault runs. The zero value of all but CA is any port of this machine's loopback address.
@@ -61,9 +62,9 @@ func Run(tb testing.TB, o Options) *Server {
 	dir := tb.TempDir()
 	leaf := certtest.Leaf{CommonName: "vault", Hosts: append([]string{"127.0.0.1"}, o.Hosts...)}
 	s := &Server{options: o, data: filepath.Join(dir, "data"), pair: o.CA.Write(tb, filepath.Join(dir, "server"), leaf)}
-	s.Address = "127.0.0.1:0"
-	if o.Address != "" {
-		s.Address = o.Address
+	if s.Address = o.Address; s.Address == "" {
+		// It may stop and listen there again.
+		s.Address = loopback.Address(tb)
 	}
 	tb.Cleanup(func() { s.Stop(tb) })
 	s.run(tb)

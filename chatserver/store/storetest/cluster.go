@@ -221,10 +221,51 @@ func (c *Cluster) TrustClients(tb testing.TB, ca *certtest.CA) {
 	trust := func(ca *certtest.CA) {
 		ca.WriteCert(tb, c.file("ca.crt"))
 		c.own(tb, c.file("ca.crt"))
-		c.exec(tb, "postgres", `SELECT pg_reload_conf()`)
+		c.reload(tb)
 	}
 	trust(ca)
 	tb.Cleanup(func() { trust(c.CA) })
+}
+
+// reload makes the server read its files again, and waits until whoever connects meets what is in them.
+func (c *Cluster) reload(tb testing.TB) {
+	tb.Helper()
+	const pause = 10 * time.Millisecond
+	var before, read time.Time
+	c.ask(tb, `SELECT clock_timestamp()`, &before)
+	c.exec(tb, "postgres", `SELECT pg_reload_conf()`)
+	// The server takes the time it needs. A session has the files, and the time, of the moment at which it began.
+	for range startTimeout / pause {
+		if c.ask(tb, `SELECT pg_conf_load_time()`, &read); read.After(before) {
+			return
+		}
+		time.Sleep(pause)
+	}
+	tb.Fatal("the server does not read its files again")
+}
+
+// ask asks one question in a session of its own.
+func (c *Cluster) ask(tb testing.TB, question string, answer any) {
+	tb.Helper()
+	ctx := context.Background()
+	conn, err := c.connect(ctx, "postgres")
+	if err != nil {
+		tb.Fatalf("connect as administrator: %v", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if err := conn.QueryRow(ctx, question).Scan(answer); err != nil {
+		tb.Fatalf("%s: %v", question, err)
+	}
+}
+
+// Log returns what the server has logged so far.
+func (c *Cluster) Log(tb testing.TB) string {
+	tb.Helper()
+	log, err := os.ReadFile(filepath.Clean(c.file("log")))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(log)
 }
 
 // Disconnect ends every connection of the chat server.

@@ -130,20 +130,23 @@ func Ring(tb testing.TB, keys ...kek.Key) *kek.Ring {
 	return ring
 }
 
-// Open opens a store, closed when the test ends. Several at once behave as replicas.
+// Open opens a store, closed when the test ends. Several at once behave as replicas. Like these it waits for a database
+// that does not answer in time.
 func (db *Database) Open(tb testing.TB) *store.Store {
 	tb.Helper()
-	s, err := store.Open(context.Background(), db.StoreConfig(tb))
-	// A store gives its database five seconds, which a machine that stalls may take.
-	const enough = 24
-	for tries := 1; errors.Is(err, context.DeadlineExceeded) && tries < enough; tries++ {
-		s, err = store.Open(context.Background(), db.StoreConfig(tb))
+	patience, stop := context.WithTimeout(context.Background(), startTimeout)
+	defer stop()
+	for {
+		s, err := store.Open(context.Background(), db.StoreConfig(tb))
+		if err == nil {
+			tb.Cleanup(s.Close)
+			return s
+		}
+		// A store gives its database five seconds, which a machine that stalls may take.
+		if !errors.Is(err, context.DeadlineExceeded) || patience.Err() != nil {
+			tb.Fatalf("open store: %v", err)
+		}
 	}
-	if err != nil {
-		tb.Fatalf("open store: %v", err)
-	}
-	tb.Cleanup(s.Close)
-	return s
 }
 
 // Dump returns everything the database holds, as pg_dump writes it.

@@ -8,8 +8,9 @@ export default defineConfig({
     include: ['browser/**/*.test.ts'],
     globalSetup: ['browser/setup.ts'],
     environment: 'node',
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Far more than any takes: a busy machine is no failure.
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
     // One browser for all: more than two files at a time would only wait for it.
     maxWorkers: 2,
     isolate: false,

@@ -14,6 +14,7 @@ import (
 
 	"github.com/chattenant/chattenant/api/serverconfig"
 	"github.com/chattenant/chattenant/chatserver/certfile/certtest"
+	"github.com/chattenant/chattenant/test/loopback"
 )
 
 // What the double knows its clients by.
@@ -56,7 +57,8 @@ func NewTransit(tb testing.TB) *Transit {
 		dir: dir, ca: ca, caFile: ca.WriteCert(tb, filepath.Join(dir, "ca.crt")), oldest: 1, tokens: map[string]bool{},
 	}
 	t.Rotate(tb)
-	t.listen(tb, "127.0.0.1:0")
+	// It may stop and listen there again.
+	t.listen(tb, loopback.Address(tb))
 	tb.Cleanup(func() { t.server.Close() })
 	return t
 }

@@ -72,7 +72,7 @@ describe('own messages', () => {
     expect(await visitor.editor.inputValue()).toBe('two');
     await keyboard.type(' and more');
     await keyboard.press('Escape');
-    expect(await visitor.editor.count()).toBe(0);
+    await eventually(() => visitor.editor.count(), 0);
     await expectFocus('Edit message');
     await keyboard.press('Enter');
     await keyboard.type(', too');
@@ -154,7 +154,7 @@ describe('own messages', () => {
     await visitor.editor.press('Enter');
     await visitor.editor.fill('hello');
     await visitor.editor.press('Enter');
-    expect(await visitor.editor.count()).toBe(0);
+    await eventually(() => visitor.editor.count(), 0);
     expect(stored()).toEqual([['message', 'hello']]);
   });
 

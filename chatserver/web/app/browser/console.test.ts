@@ -17,7 +17,7 @@ describe('signing in', () => {
     stage.host.agents.limited = false;
     await agent.signIn(AGENT.email, AGENT.password);
     await agent.signOutButton.waitFor();
-    expect(await agent.page.getByRole('banner').textContent()).toContain(AGENT.displayName);
+    await agent.page.getByRole('banner').getByText(AGENT.displayName).first().waitFor();
     await eventually(() => agent.status.textContent(), 'Connected');
   });
 
@@ -94,12 +94,12 @@ describe('the desk', () => {
     await second.begin({ name: 'Second', body: 'two' });
     await eventually(() => agent.items.count(), 2);
     await eventually(() => agent.items.first().locator('.name').textContent(), 'Second');
-    expect(await agent.page.title()).toBe('(2) Acme GmbH Console');
+    await eventually(() => agent.page.title(), '(2) Acme GmbH Console');
     await first.say('three');
     await eventually(() => agent.items.first().textContent(), expectItem('First', 'three', 2));
     await agent.choose('First');
     await eventually(() => agent.items.first().locator('.badge').count(), 0);
-    expect(await agent.items.first().getAttribute('aria-current')).toBe('true');
+    await eventually(() => agent.items.first().getAttribute('aria-current'), 'true');
     await eventually(() => agent.page.title(), '(1) Acme GmbH Console');
     await agent.page.reload();
     await eventually(() => agent.page.title(), '(2) Acme GmbH Console');
@@ -114,9 +114,9 @@ describe('the desk', () => {
     await agent.choose('First');
     await agent.answer.fill('half an ans');
     await agent.choose('Second');
-    expect(await agent.answer.inputValue()).toBe('');
+    await eventually(() => agent.answer.inputValue(), '');
     await agent.choose('First');
-    expect(await agent.answer.inputValue()).toBe('half an ans');
+    await eventually(() => agent.answer.inputValue(), 'half an ans');
   });
 
   test('on a phone shows the list or the conversation', async () => {
@@ -124,10 +124,10 @@ describe('the desk', () => {
     await visitor.begin({ name: 'Mia', body: 'hello' });
     const agent = await stage.agent({ viewport: { width: 360, height: 640 } });
     await agent.choose('Mia');
-    expect(await agent.conversations.isVisible()).toBe(false);
+    await eventually(() => agent.conversations.isVisible(), false);
     await agent.back.click();
-    expect(await agent.conversations.isVisible()).toBe(true);
-    expect(await agent.log.count()).toBe(0);
+    await eventually(() => agent.conversations.isVisible(), true);
+    await eventually(() => agent.log.count(), 0);
   });
 
   test('two agents see the same order, each with their own name on what they said', async () => {

@@ -13,7 +13,7 @@ const stage = useStage();
 function talk(site?: string): Promise<void> {
   const { browser, host } = stage;
   const invitation = host.agents.invite('e2e@acme.example', 'E2E Agent');
-  return exchange({ browser, endpoint: host.origin, invitation, patienceMs: 10_000, ...(site && { site }) });
+  return exchange({ browser, endpoint: host.origin, invitation, patienceMs: 30_000, ...(site && { site }) });
 }
 
 describe('the exchange that is also held with real tenants', () => {

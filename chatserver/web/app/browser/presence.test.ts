@@ -21,7 +21,8 @@ describe('who is there', () => {
     await agent.page.close();
     await eventually(() => visitor.status.textContent(), 'Nobody is here right now');
     const other = await stage.visitor();
-    await stage.agent();
+    // The page asks once, when it is loaded.
+    await (await stage.agent()).status.getByText('Connected').waitFor();
     await other.root.reload();
     await eventually(() => other.status.textContent(), 'We are here');
     await other.root.getByText('We are here and answer in this window.').waitFor();
@@ -30,7 +31,7 @@ describe('who is there', () => {
   test('the agent sees it of visitors and colleagues, and nothing moves when it changes', async () => {
     stage.host.agents.add('bob@acme.example', 'Bob', 'another long password');
     const agent = await stage.agent();
-    expect(await agent.colleagues.textContent()).toBe('No colleague online');
+    await eventually(() => agent.colleagues.textContent(), 'No colleague online');
     const visitor = await stage.visitor();
     await visitor.begin({ name: 'Mia', body: 'hello' });
     await agent.choose('Mia');

@@ -13,7 +13,7 @@ import { SITE, TENANT } from './setup';
 export const AGENT = { email: 'ada@acme.example', displayName: 'Ada Lovelace', password: 'correct horse battery' };
 
 /** How long anything may take on a machine that has other things to do; far more than it takes. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 
 const assets = fileURLToPath(new URL('../../dist/', import.meta.url));
 const info = {
