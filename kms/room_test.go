@@ -6,6 +6,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,7 +38,11 @@ func TestTheProgramStaysWithinItsRoomAndNeedsNoFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(root, "token"), token, 0o444); err != nil {
+		within, err := os.OpenRoot(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(within.WriteFile("token", token, 0o444), within.Close()); err != nil {
 			t.Fatal(err)
 		}
 		command := exec.CommandContext(t.Context(), filepath.Join(root, "kms"))
