@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	tokensByKubelets = "tokens of a tenant's service accounts are asked for by the kubelets that run its pods"
-	askedByOperator  = "certificates in a tenant's namespace are asked for by the ChatTenant operator"
-	contentsGoFirst  = "spec.finalizers of a tenant's namespace are the cluster's"
+	askedByKubelets = "tokens of a tenant's service accounts are asked for by the kubelets that run its pods"
+	askedByOperator = "certificates in a tenant's namespace are asked for by the ChatTenant operator"
+	contentsGoFirst = "spec.finalizers of a tenant's namespace are the cluster's"
 )
 
 // What is here leads round a policy by somebody who is trusted: the API server signs a token, an autoscaler scales,
@@ -29,7 +29,7 @@ func TestNobodyIsGivenATokenOfATenantsAccount(t *testing.T) {
 	account.SetNamespace("elsewhere")
 	ensure(t, adminClient(t), account)
 	testMatrix(t, []permission{
-		{"ask for a token", tokenOf("chat-acme"), []string{kubelet}, tokensByKubelets},
+		{"ask for a token", tokenOf("chat-acme"), []string{kubelet}, askedByKubelets},
 		{"ask for one elsewhere", tokenOf("elsewhere"), everybody, ""},
 	})
 }

@@ -106,6 +106,7 @@ func TestTheOperatorHasNothingToDoWithRoles(t *testing.T) {
 		"make a role":               {creation(role), inTenants},
 		"make a role everywhere":    {creation(clusterRole("own")), inTenants},
 		"end what it bound":         {deletion(bound), ""},
+		"mark what it bound":        {patching(bound, labelTo("chattenant.io/tenant", "acme")), ""},
 		"end what others bound":     {deletion(elsewhere), inTenants},
 		"let another join":          {patching(bound, `{"subjects":[{"kind":"User","name":"mallory"}]}`), toItself},
 		"bind a colleague":          {subject("ServiceAccount", "chattenant-gateway"), toItself},

@@ -39,7 +39,7 @@ var needless = map[string]string{
 	"chattenant-dedicated-nodes: validation 1 without t.?operator.orValue('Equal') == 'Equal'": "the API server takes " +
 		"no other operator together with a value, so far",
 	"chattenant-node-regions: condition changes-labels all of it": "equal labels pass: this spares kubelets' reports",
-	"chattenant-key-tokens: without its namespaces":               "a namespace without the label is no tenant's: this spares its pods",
+	"chattenant-key-tokens: without its namespaces":               "no label, no tenant: this spares pods",
 }
 
 // TestEveryClauseOfThePoliciesIsNeeded shows that for each clause of an admission policy there is a test that fails
