@@ -34,7 +34,7 @@ func selectedClause(name string) bool { return regexp.MustCompile(*clauses).Matc
 var asked = flag.String("mutate.judges", ".", "ask only these tests about a clause that was left out")
 
 // needless are clauses that no test can miss, with the reason.
-var needless = map[string]string{
+var needless = map[string]string{ //nolint:gosec // A policy about tokens has a name, and holds none.
 	"chattenant-volumes: without UPDATE of statefulsets": "the API server changes no template, so far",
 	"chattenant-dedicated-nodes: validation 1 without t.?operator.orValue('Equal') == 'Equal'": "the API server takes " +
 		"no other operator together with a value, so far",
