@@ -50,7 +50,7 @@ func TestNobodyButTheOperatorMarksNamespaces(t *testing.T) {
 		{"lower pod security", patching(acme, labelTo("pod-security.kubernetes.io/enforce", "privileged")),
 			withoutOperator, ""},
 		{"pin old pod security", patching(acme, labelTo("pod-security.kubernetes.io/enforce-version", "v1.20")),
-			trusted, labelsAreKept},
+			withoutOperator, ""},
 		{"disown it", patching(acme, disown), withoutOperator, ""},
 		{"lower pod security through the status", patchingSubresource(acme, "status",
 			labelTo("pod-security.kubernetes.io/enforce", "privileged")), withoutOperator, ""},

@@ -92,9 +92,9 @@ func TestOnlyTheOperatorChangesWhatItManages(t *testing.T) {
 		{"let an object look managed", patching(newObject("v1", "ServiceAccount", "default"), claim), trusted, managed},
 		{"create an object of one's own", creation(newObject("v1", "ConfigMap", "foreign")), everybody, ""},
 		{"change a Certificate", patching(newObject("cert-manager.io/v1", "Certificate", "endpoint"), relabel), trusted,
-			managed},
+			askedByOperator},
 		{"request a certificate", creation(labelled(newObject("cert-manager.io/v1", "CertificateRequest", "endpoint-1"),
-			managedBy, "chattenant")), trustedWithKeys, managed},
+			managedBy, "chattenant")), trustedWithKeys, askedByOperator},
 
 		{"scale a workload", patchingSubresource(deployment, "scale", `{"spec":{"replicas":0}}`), trusted, notByHand},
 	})

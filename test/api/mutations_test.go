@@ -22,68 +22,24 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// mutate selects the policies of which every clause is left out once. It takes about three seconds a clause.
+// mutate selects the policies of which every clause is left out once. It takes one or two seconds a clause.
 var mutate = flag.String("mutate", "", "leave out each clause of the admission policies that match, one at a time")
+
+// clauses selects those that are left out, by the names that a run prints.
+var clauses = flag.String("mutate.clauses", ".", "leave out only the clauses whose names match")
+
+func selectedClause(name string) bool { return regexp.MustCompile(*clauses).MatchString(name) }
 
 // asked selects the tests that are to notice, to save time: a policy's own are enough.
 var asked = flag.String("mutate.judges", ".", "ask only these tests about a clause that was left out")
 
 // needless are clauses that no test can miss, with the reason.
-var needless = map[string]string{
-	"chattenant-hosts: validation without params == null":               "no parameter, no evaluation",
-	"chattenant-recipient-residency: validation without params == null": "no parameter, no evaluation",
-	"chattenant-node-regions: validation without params == null":        "no parameter, no evaluation",
-	"chattenant-volumes: without UPDATE of statefulsets":                "the API server changes no template",
-}
-
-// judges are the tests that a mutant must fail: all that ask admission.
-var judges = []func(*testing.T){
-	TestTheOperatorWritesOnPodsThatItMade,
-	TestTheOperatorTellsAGatewayOnceMore,
-	TestARecipientOutsideIsNotAddedToATenant,
-	TestABoundedTenantNeedsNoRecipients,
-	TestTheEconomicAreaIsMoreThanTheUnion,
-	TestAKubeletRelabelsThroughTheStatusOfAPodNothing,
-	TestADedicatedPodsTermsAreExact,
-	TestDeletingATenantTakesItsName,
-	TestDeletingARegionTakesItsName,
-	TestClassesAndSubProcessorsAreDeletedFreely,
-	TestDefinitionsDoNotGoBackwards,
-	TestDefinitionsOfOthersGoWhereTheyWant,
-	TestDefinitionsStayWhileATenantExists,
-	TestNobodyButTheOperatorMarksNamespaces,
-	TestTheMessagesAboutNamespacesSayWhatToDo,
-	TestPodsWithDedicatedNodesDemandAndTolerateThem,
-	TestPodsWithoutDedicatedNodesTolerateNobodys,
-	TestNoTolerationIsAddedToARunningPod,
-	TestAKubeletDoesNotSayWhoseItsNodeIsNorMovesIt,
-	TestOnlyTheOperatorOpensATenantsNamespace,
-	TestOnlyTheOperatorAndCertManagerKeepKeys,
-	TestOnlyTheOperatorChangesWhatItManages,
-	TestPodsAndVolumesAreLivedWithButNotChanged,
-	TestOtherNamespacesAreLeftAlone,
-	TestTheOperatorReachesNoFurtherThanItsTenants,
-	TestOthersBindRolesAsTheyMay,
-	TestEveryPodOfATenantHasItsPlace,
-	TestARegionOfSeveralLabelsDemandsThemAll,
-	TestNoContainerIsAddedToARunningPod,
-	TestPodsOfOthersGoWhereTheyWant,
-	TestAProbesPodIsNothingButAProbe,
-	TestOnlyAProbeTakesAnothersPlaceInTheNetwork,
-	TestOnlyTheOperatorMakesJobsInATenantsNamespace,
-	TestTheOperatorWritesOneAnnotationOnGatewaysAndNothingElseOnPods,
-	TestARecipientOutsideTheJurisdictionsIsRefused,
-	TestATenantIsNotMovedOntoARecipientOutside,
-	TestAResidencyIsRefusedExactlyWhereTheOperatorWouldStall,
-	TestAResidencyIsHeldToWhenItChangesAndInTheWayOfNothingElse,
-	TestAHostThatAnotherTenantHasIsRefused,
-	TestARegionThatNodesCanClaimIsWarnedOf,
-	TestOnlyTheOperatorWritesTheStatusOfATenant,
-	TestWhatTheClusterFoundIsWrittenByWhoFoundIt,
-	TestWhatAQuotaBoundsIsCountedByTheAPIServer,
-	TestATenantsVolumesComeNewAndFromItsRegion,
-	TestNobodyLaysAClaimInATenantsWay,
-	TestOnlyKubernetesBindsATenantsClaims,
+var needless = map[string]string{ //nolint:gosec // A policy about tokens has a name, and holds none.
+	"chattenant-volumes: without UPDATE of statefulsets": "the API server changes no template, so far",
+	"chattenant-dedicated-nodes: validation 1 without t.?operator.orValue('Equal') == 'Equal'": "the API server takes " +
+		"no other operator together with a value, so far",
+	"chattenant-node-regions: condition changes-labels all of it": "equal labels pass: this spares kubelets' reports",
+	"chattenant-key-tokens: without its namespaces":               "no label, no tenant: this spares pods",
 }
 
 // TestEveryClauseOfThePoliciesIsNeeded shows that for each clause of an admission policy there is a test that fails
@@ -94,6 +50,8 @@ func TestEveryClauseOfThePoliciesIsNeeded(t *testing.T) {
 	}
 	inTenantNamespace(t)
 	tries, waits = 30, 3*time.Second
+	// Every policy takes the others for one of these, or names them, and TestEachOfKubernetesOwnPartsGoesOnWorking too.
+	everybody = []string{operator, certManager, person, kubelet, scheduler, manager}
 	judges = slices.DeleteFunc(judges, func(judge func(*testing.T)) bool {
 		return !regexp.MustCompile(*asked).MatchString(nameOf(judge))
 	})
@@ -128,24 +86,33 @@ func policyClient(t *testing.T) client.Client {
 func tryMutants(t *testing.T, c client.Client, policy *admissionregistrationv1.ValidatingAdmissionPolicy) {
 	t.Helper()
 	for _, m := range mutants(policy) {
-		replace(t, c, policy, &m.policy.Spec)
+		if !selectedClause(m.name) {
+			continue
+		}
+		if err := replace(t, c, policy, &m.policy.Spec); err != nil {
+			// A replacement that is of another kind than what was there is none.
+			fmt.Fprintf(os.Stderr, "does not compile\t%s\n", m.name)
+			continue
+		}
 		killed := failing()
 		fmt.Fprintf(os.Stderr, "%s\t%s\n", killed, m.name)
-		replace(t, c, policy, &policy.Spec)
-		if killed != "" && !passes(judges[0]) {
-			t.Fatalf("%s goes on failing after %s: it left something behind", killed, m.name)
-		}
 		if killed == "" && needless[m.name] == "" {
 			t.Errorf("no test misses %s", m.name)
 		}
 	}
+	if err := replace(t, c, policy, &policy.Spec); err != nil {
+		t.Fatalf("%s: %v", policy.Name, err)
+	}
+	if judge := failing(); judge != "" {
+		t.Fatalf("%s goes on failing after the clauses of %s: one left something behind", judge, policy.Name)
+	}
 }
 
-// replace puts a policy into force and waits until it is.
+// replace puts a policy into force and waits until it is. It fails where the API server does not take it.
 func replace(
 	t *testing.T, c client.Client, policy *admissionregistrationv1.ValidatingAdmissionPolicy,
 	spec *admissionregistrationv1.ValidatingAdmissionPolicySpec,
-) {
+) error {
 	t.Helper()
 	live := &admissionregistrationv1.ValidatingAdmissionPolicy{}
 	if err := c.Get(t.Context(), client.ObjectKeyFromObject(policy), live); err != nil {
@@ -153,11 +120,12 @@ func replace(
 	}
 	live.Spec = *spec
 	if err := c.Update(t.Context(), live); err != nil {
-		t.Fatalf("%s: %v", policy.Name, err)
+		return err
 	}
 	if err := takenUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	return nil
 }
 
 // failing is the first test that a mutant fails, empty if it passes all.
