@@ -8,6 +8,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -96,6 +97,7 @@ func TestWhatIsLearnedLaterStopsATenantBeforeAnythingIsCreated(t *testing.T) {
 		},
 		"a recipient outside, known after the tenant": func(t *testing.T, tenant *v1alpha1.ChatTenant) {
 			american(t, tenant.Name[len(ownPrefix):])
+			awaitOutside(t, tenant.Name)
 			makeRegionIn(t, tenant.Spec.Region, "DE", regionLabel, "eu-central")
 		},
 	}) {
@@ -120,6 +122,19 @@ func TestWhatIsLearnedLaterStopsATenantBeforeAnythingIsCreated(t *testing.T) {
 			r.refused("%s, and not even a namespace", told.Reason)
 		})
 	}
+}
+
+// awaitOutside waits until the operator knows where a tenant's recipient is. It hears of regions by another watch: one
+// that it heard of first would make a tenant whose recipient has no record yet.
+func awaitOutside(t *testing.T, tenant string) {
+	t.Helper()
+	eventually(t, patience, "the recipient of "+tenant+" is known", func(context.Context) error {
+		recipients := getTenant(t, tenant).Status.SubProcessors
+		if len(recipients) != 1 || recipients[0].Reason != v1alpha1.RecipientOutside {
+			return fmt.Errorf("its recipients are %v", recipients)
+		}
+		return nil
+	})
 }
 
 func TestVolumesOfAnotherRegionAreRefused(t *testing.T) {
