@@ -19,8 +19,8 @@ const (
 	keyTokenVolume = "key-service-token"
 	keyServiceDir  = "/var/run/chattenant/key-service"
 	// keyTokenSeconds is how long a token is worth something to whoever gets hold of it. The chat server asks the service
-	// once an hour; kubelet renews the token after four fifths of this time. The API server takes no less than ten minutes,
-	// admission no more than an hour.
+	// once an hour; kubelet renews the token after four fifths of this time. The API server takes no less than ten
+	// minutes, admission no more than an hour.
 	keyTokenSeconds = 3600
 	// kmsProgram is the helper in the chat server's image that reaches the clouds.
 	kmsProgram = "/kms"

@@ -42,7 +42,8 @@ try {
   const browser = await chromium.connect(server.endpoint);
   // Page and tenant share a machine, which may be busy with more.
   const patienceMs = 60_000;
-  await exchange({ browser, endpoint: new URL(endpoint).origin, invitation, patienceMs, onStep, ...(site && { site }) });
+  const { origin } = new URL(endpoint);
+  await exchange({ browser, endpoint: origin, invitation, patienceMs, onStep, ...(site && { site }) });
 } catch (error) {
   // A call log names addresses the browser went to; the invitation is in one of them.
   const text = error instanceof Error ? error.message : String(error);
