@@ -52,7 +52,8 @@ func sealedTenant(t *testing.T, encryption change, audience string) {
 // Nobody is exempt: the controllers that make pods from the operator's templates least of all.
 func TestOnlyChatServersHaveTokensAndOnlyForTheirKeyServices(t *testing.T) {
 	inTenantNamespace(t)
-	sealedTenant(t, keys("kms", awsKey(3), vault(2), map[string]any{"kms": googleKey(1)}), "vault.example")
+	before := []map[string]any{{"kms": awsKey(3)}, vault(2), {"kms": googleKey(1)}}
+	sealedTenant(t, keys("kms", awsKey(4), before...), "vault.example")
 	vaults, clouds := tokenFor("vault.example", 3600), tokenFor("sts.amazonaws.com", 600)
 	as := func(account, component string) change {
 		return func(t *testing.T, o *unstructured.Unstructured) {
@@ -81,6 +82,7 @@ func TestOnlyChatServersHaveTokensAndOnlyForTheirKeyServices(t *testing.T) {
 		{"for a day", volumes(projecting(tokenFor("vault.example", 86400))), volumeAlone},
 		{"for an hour and a second", volumes(projecting(vaults, tokenFor("vault.example", 3601))), volumeAlone},
 
+		{"without an audience", volumes(projecting(vaults, tokenFor("", 3600))), notForTheAPI},
 		{"for somebody else", volumes(projecting(tokenFor("vault.elsewhere.example", 3600))), onlyDeclared},
 		{"for somebody else as well", volumes(projecting(vaults, tokenFor("vault.elsewhere.example", 3600))), onlyDeclared},
 	})
