@@ -85,12 +85,11 @@ func TestABoundedTenantNeedsNoRecipients(t *testing.T) {
 	}
 }
 
-// TestTheEconomicAreaIsMoreThanTheUnion: a member of both, and one of the area alone.
+// TestTheEconomicAreaIsMoreThanTheUnion, and less than the world: a member of both, one of the area alone, one of none.
 func TestTheEconomicAreaIsMoreThanTheUnion(t *testing.T) {
 	c := adminClient(t)
-	for _, country := range []string{"NO", "DE"} {
-		name := "area-" + map[string]string{"NO": "north", "DE": "middle"}[country]
-		ensureKnown(t, changed(t, manifest(t, "subprocessor"), set("metadata.name", name),
+	for name, country := range map[string]string{"north": "NO", "middle": "DE", "west": "US"} {
+		ensureKnown(t, changed(t, manifest(t, "subprocessor"), set("metadata.name", "area-"+name),
 			set("spec.locations", []string{country})))
 	}
 	tenant := func(jurisdiction, use string) *unstructured.Unstructured {
@@ -98,8 +97,8 @@ func TestTheEconomicAreaIsMoreThanTheUnion(t *testing.T) {
 			set("spec.residency.jurisdictions", []string{jurisdiction}), set("spec.subProcessors.approval", "AfterNotice"),
 			set("spec.subProcessors.use[].name", use))
 	}
-	refused := creation(tenant("EU", "area-north"))
-	wantRefusal(t, refused(t.Context(), c), "processes data in NO")
+	wantRefusal(t, creation(tenant("EU", "area-north"))(t.Context(), c), "processes data in NO")
+	wantRefusal(t, creation(tenant("EEA", "area-west"))(t.Context(), c), "processes data in US")
 	for _, row := range [][2]string{{"EEA", "area-north"}, {"EEA", "area-middle"}, {"EU", "area-middle"}} {
 		if err := creation(tenant(row[0], row[1]))(t.Context(), c); err != nil {
 			t.Errorf("%v: %v", row, err)

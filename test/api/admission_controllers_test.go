@@ -40,6 +40,11 @@ func TestEachOfKubernetesOwnPartsGoesOnWorking(t *testing.T) {
 			t.Errorf("%s writes a status: %v", user, err)
 		}
 	}
+	for _, user := range []string{users[0], namespaces, garbage} {
+		if err := deletion(namespace("chat-acme"))(t.Context(), under(t, user)); err != nil {
+			t.Errorf("%s deletes a namespace: %v", user, err)
+		}
+	}
 }
 
 // TestNobodyIsTakenForAPartOfKubernetes: a name that begins or ends like one of theirs is another's.
