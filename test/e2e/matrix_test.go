@@ -42,12 +42,14 @@ func TestEveryConnectionOfATenantIsRefusedButItsOwnDatabaseAndTheGateway(t *test
 	t.Run("pods of tenants to everything", func(t *testing.T) {
 		probes := pairs(tenantSources(t, tenants...), slices.Concat(everything, otherForms(everything)))
 		tryAll(t, with, probes)
+		confirm(t, with, probes)
 		coversTheCases(t, probes)
 		report(t, probes)
 	})
 	t.Run("pods of cluster and product to tenants", func(t *testing.T) {
 		probes := pairs(strangerSources(t), inner)
 		tryAll(t, with, probes)
+		confirm(t, with, probes)
 		report(t, probes)
 	})
 }
